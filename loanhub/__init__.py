@@ -1,0 +1,1 @@
+"""LoanHub: customers, loans, credit and follow-ups of a lending institution, out of its spreadsheets."""

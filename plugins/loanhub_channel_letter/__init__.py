@@ -1,0 +1,1 @@
+"""Writes reminders as letters to print."""

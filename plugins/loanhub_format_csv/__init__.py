@@ -1,0 +1,1 @@
+"""Reads delimited text in whatever encoding it was saved."""

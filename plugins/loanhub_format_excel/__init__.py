@@ -1,0 +1,1 @@
+"""Reads Excel workbooks, .xlsx and .xls."""

@@ -1,0 +1,1 @@
+"""Rates by the rules of the institution's written policy."""

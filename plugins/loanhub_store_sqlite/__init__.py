@@ -1,0 +1,1 @@
+"""Keeps the records of one institution in an encrypted SQLite file."""

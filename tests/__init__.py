@@ -1,0 +1,1 @@
+"""The tests; a package, so that its helpers and `python -m tests.cases` can be imported."""

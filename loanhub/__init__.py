@@ -1,1 +1,149 @@
-"""LoanHub: customers, loans, credit and follow-ups of a lending institution, out of its spreadsheets."""
+"""LoanHub: customers, loans, credit and follow-ups of a lending institution, out of its spreadsheets.
+
+This is the face: all that plugins and the sync agent may import. Names are loaded when first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from loanhub.acts import Act, Books, Facts, param
+    from loanhub.entities import (
+        Collateral,
+        CreditRecord,
+        Customer,
+        Document,
+        Entity,
+        FollowUp,
+        Instalment,
+        Loan,
+        Receipt,
+        Relation,
+    )
+    from loanhub.errors import (
+        Busy,
+        Damaged,
+        Interrupted,
+        LoanHubError,
+        Misconfigured,
+        NotAllowed,
+        NotFound,
+        Refused,
+        Stale,
+        Usage,
+        Waiting,
+    )
+    from loanhub.fields import Field, FieldType, Privacy, WriteRule, field
+    from loanhub.files import safe_name, write_atomically
+    from loanhub.hookspecs import hookimpl
+    from loanhub.kinds import (
+        Channel,
+        Delivery,
+        Fault,
+        Format,
+        Head,
+        Letter,
+        Line,
+        Outcome,
+        Rule,
+        RuleMeta,
+        Store,
+        StoreKind,
+    )
+    from loanhub.records import Columns, Cursor, Diff, Order, Probe, Query, Record, Test
+    from loanhub.rules import RowView, rule
+    from loanhub.schema import Column, Schema, Table
+    from loanhub.sheets import CellKind, Claim, Sheet, block
+
+__all__ = [
+    "Act",
+    "Books",
+    "Busy",
+    "CellKind",
+    "Channel",
+    "Claim",
+    "Collateral",
+    "Column",
+    "Columns",
+    "CreditRecord",
+    "Cursor",
+    "Customer",
+    "Damaged",
+    "Delivery",
+    "Diff",
+    "Document",
+    "Entity",
+    "Facts",
+    "Fault",
+    "Field",
+    "FieldType",
+    "FollowUp",
+    "Format",
+    "Head",
+    "Instalment",
+    "Interrupted",
+    "Letter",
+    "Line",
+    "Loan",
+    "LoanHubError",
+    "Misconfigured",
+    "NotAllowed",
+    "NotFound",
+    "Order",
+    "Outcome",
+    "Privacy",
+    "Probe",
+    "Query",
+    "Receipt",
+    "Record",
+    "Refused",
+    "Relation",
+    "RowView",
+    "Rule",
+    "RuleMeta",
+    "Schema",
+    "Sheet",
+    "Stale",
+    "Store",
+    "StoreKind",
+    "Table",
+    "Test",
+    "Usage",
+    "Waiting",
+    "WriteRule",
+    "block",
+    "field",
+    "hookimpl",
+    "param",
+    "rule",
+    "safe_name",
+    "write_atomically",
+]
+
+_ROOMS = {
+    "acts": "Act Books Facts param",
+    "entities": "Collateral CreditRecord Customer Document Entity FollowUp Instalment Loan Receipt Relation",
+    "errors": "Busy Damaged Interrupted LoanHubError Misconfigured NotAllowed NotFound Refused Stale Usage "
+    "Waiting",
+    "fields": "Field FieldType Privacy WriteRule field",
+    "files": "safe_name write_atomically",
+    "hookspecs": "hookimpl",
+    "kinds": "Channel Delivery Fault Format Head Letter Line Outcome Rule RuleMeta Store StoreKind",
+    "records": "Columns Cursor Diff Order Probe Query Record Test",
+    "rules": "RowView rule",
+    "schema": "Column Schema Table",
+    "sheets": "CellKind Claim Sheet block",
+}
+
+
+def __getattr__(name: str) -> Any:
+    for room, names in _ROOMS.items():
+        if name in names.split():
+            return getattr(import_module(f"loanhub.{room}"), name)
+    raise AttributeError(f"module 'loanhub' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -62,7 +62,7 @@ define install
 	@echo "Installing $(1) into .venv ..."
 	@$(PY) -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear .venv
 	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes --only-binary=:all: -r $(1)
-	@$(PY) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@PYTHONWARNINGS=ignore $(PY) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 endef
 endif

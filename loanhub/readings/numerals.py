@@ -9,14 +9,14 @@ from typing import Final
 _DIGITS: Final = {
     **{c: i for i, c in enumerate("零一二三四五六七八九")},
     **{c: i for i, c in enumerate("零壹贰叁肆伍陆柒捌玖")},
-    **{"〇": 0, "○": 0, "两": 2, "貳": 2, "參": 3, "叄": 3, "陸": 6, "兩": 2, "弌": 1, "幺": 1},
+    **{"〇": 0, "○": 0, "两": 2, "貳": 2, "參": 3, "叄": 3, "陸": 6, "兩": 2},
 }
 _SMALL: Final = {"十": 10, "拾": 10, "百": 100, "佰": 100, "千": 1000, "仟": 1000}
 _LARGE: Final = {"万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
 DIGIT_CHARS: Final = "".join(_DIGITS)
 NUMERAL_CHARS: Final = DIGIT_CHARS + "".join(_SMALL) + "".join(_LARGE)
 
-_DECIMAL = re.compile(r"(\d{1,18})(?:\.(\d{0,18}))?(?:E([+-]?\d{1,2}))?|\.(\d{1,18})", re.ASCII | re.IGNORECASE)
+_DECIMAL = re.compile(r"(\d{1,18})(?:\.(\d{0,25}))?(?:E([+-]?\d{1,2}))?|\.(\d{1,25})", re.ASCII | re.IGNORECASE)
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d{0,18})?", re.ASCII)
 
 

@@ -1,0 +1,173 @@
+"""Search keys and the questions a search box may mean: one table of tokens answers them all.
+
+A token is a letter that says what it is, a colon and a text; a look-up is a token whole or a prefix of it:
+
+    n:  suffixes of a name, so that any piece of two characters or more is a prefix of one
+    i:  pinyin initials of a name            (zhang san -> i:zs)
+    d:  a phone number backwards, or the last four of an ID or card backwards: last four = prefix
+    x:  blind index of an ID or card number  (equality without showing it)
+    u:  统一社会信用代码                       k:  customer number
+    l:  loan, contract or application number (the ids are loans; all others are customers)
+
+Keys are derived: they can be dropped and built again from the records at any time.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from typing import Final
+
+import polars as pl
+from attrs import frozen
+
+from loanhub.records import TAIL, Probe
+
+LONGEST: Final = 24
+"""Characters kept of a token's text: longer look-ups compare as far as this."""
+
+_SURNAMES: Final = {"单": "s", "曾": "z", "解": "x", "仇": "q", "查": "z", "朴": "p", "区": "o", "乐": "y"}
+"""Characters read otherwise when they are a surname."""
+
+
+def normal(text: str) -> str:
+    """The form in which names and numbers are compared: NFKC, no spaces, lower case."""
+    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text)).casefold()
+
+
+@cache
+def _initial(character: str) -> str:
+    if character.isascii():
+        return character if character.isalnum() else ""
+    from pypinyin import Style, lazy_pinyin
+
+    letters = lazy_pinyin(character, style=Style.FIRST_LETTER)
+    return letters[0][:1].lower() if letters and letters[0][:1].isascii() else ""
+
+
+def initials(name: str) -> str:
+    """Pinyin initials of a name: 张三丰 gives zsf; a surname is read as a surname."""
+    plain = normal(name)
+    if not plain or plain.isascii():
+        return ""
+    first = _SURNAMES.get(plain[0]) or _initial(plain[0])
+    return first + "".join(_initial(c) for c in plain[1:])
+
+
+def _tokens(letter: str, ids: pl.Series, texts: pl.Series) -> pl.DataFrame:
+    frame = pl.DataFrame({"token": texts.rename("token"), "id": ids})
+    return frame.drop_nulls().filter(pl.col("token") != "").with_columns(
+        (pl.lit(f"{letter}:") + pl.col("token")).alias("token")
+    )
+
+
+def _normal_column(texts: pl.Series) -> pl.Series:
+    return texts.str.normalize("NFKC").str.replace_all(r"\s+", "").str.to_lowercase()
+
+
+def pieces(name: str) -> list[str]:
+    """Where a look-up may start in a name: every Chinese character, and every Latin word."""
+    plain = unicodedata.normalize("NFKC", name).casefold()
+    found, text, starts = [], "", []
+    boundary = True
+    for character in plain:
+        if character.isspace():
+            boundary = True
+            continue
+        if boundary or not character.isascii() or (text and not text[-1].isascii()):
+            starts.append(len(text))
+        boundary = not character.isalnum()
+        text += character
+    for start in starts:
+        piece = text[start : start + LONGEST]
+        if start == 0 or len(piece) > 1:
+            found.append(piece)
+    return found
+
+
+def _name_tokens(ids: pl.Series, names: pl.Series) -> list[pl.DataFrame]:
+    chinese = names.str.contains(r"^[\u3400-\u9fff]{1,24}$").fill_null(False)
+    found = [_suffixes(ids.filter(chinese), names.filter(chinese))]
+    others = pl.DataFrame({"id": ids, "token": names}).filter(~chinese).drop_nulls()
+    if others.height:
+        several = pl.Series("token", [pieces(n) for n in others["token"]], dtype=pl.List(pl.String))
+        long = others.with_columns(several).explode("token", empty_as_null=True).drop_nulls()
+        found.append(_tokens("n", long["id"], long["token"]))
+    short = _tokens("i", ids, pl.Series("token", [initials(n) if n else None for n in names], pl.String))
+    return [*found, short.filter(pl.col("token").str.len_chars() > 3)]
+
+
+def _suffixes(ids: pl.Series, names: pl.Series) -> pl.DataFrame:
+    """All suffixes of two characters or more of names that are Chinese characters only."""
+    longest = int(names.str.len_chars().max() or 1)  # type: ignore[arg-type]
+    parts = [_tokens("n", ids, names)]
+    for start in range(1, longest - 1):
+        inside = names.str.len_chars() >= start + 2
+        parts.append(_tokens("n", ids.filter(inside), names.filter(inside).str.slice(start)))
+    return pl.concat(parts)
+
+
+def keys(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """Search keys (`token`, `id`) of stored records of a kind (sealed fields with blind and tail)."""
+    ids = frame["id"]
+    if kind == "loan":
+        parts = [
+            _tokens("l", ids, _normal_column(frame[name]).str.slice(0, LONGEST * 2))
+            for name in ("loan_no", "contract_no", "application_no")
+        ]
+    elif kind == "customer":
+        parts = [
+            *_name_tokens(ids, frame["name"]),
+            *(_tokens("d", ids, _digits(frame[n]).str.reverse()) for n in ("mobile", "backup_phone")),
+            *(_tokens("d", ids, frame[f"{n}_tail"].str.reverse()) for n in ("id_number", "bank_card")),
+            *(_tokens("x", ids, frame[f"{n}_blind"].bin.encode("hex")) for n in ("id_number", "bank_card")),
+            _tokens("u", ids, frame["uscc"].str.to_lowercase()),
+            _tokens("d", ids, frame["uscc"].str.to_lowercase().str.tail(TAIL).str.reverse()),
+            _tokens("k", ids, _normal_column(frame["customer_no"])),
+        ]
+    else:
+        return pl.DataFrame(schema={"token": pl.String, "id": pl.Int64})
+    return pl.concat(parts).unique()
+
+
+INDEXED: Final = ("customer", "loan")
+"""Kinds that have search keys."""
+
+
+def _digits(texts: pl.Series) -> pl.Series:
+    return texts.str.replace_all(r"\D", "")
+
+
+@frozen
+class Guess:
+    """One thing a text in the search box may mean: `why` is a message code `found.WHY`."""
+
+    why: str
+    kind: str
+    probe: Probe
+
+
+def guesses(text: str, blind: list[bytes]) -> list[Guess]:
+    """All look-ups worth trying for a text, best first; `blind` are its blind indexes as ID and card."""
+    plain = normal(text)
+    if not plain:
+        return []
+    found = [Guess("loan_no", "loan", Probe(f"l:{plain[: LONGEST * 2]}", prefix=len(plain) >= 3))]
+    found.append(Guess("customer_no", "customer", Probe(f"k:{plain}")))
+    digits = re.sub(r"\D", "", plain)
+    if len(plain) == TAIL and re.fullmatch(r"\d{3}[\dx]", plain):
+        found.append(Guess("last4", "customer", Probe(f"d:{plain[::-1]}", prefix=True)))
+        found.append(Guess("last4", "customer", Probe(f"d:{plain[::-1].upper()}", prefix=True)))
+    elif 7 <= len(digits) <= 13 and not re.search(r"[^\d+()-]", plain):
+        mobile = digits[-11:] if len(digits) > 11 else digits
+        found.append(Guess("phone", "customer", Probe(f"d:{mobile[::-1]}")))
+    if len(plain) >= 13:
+        found += [Guess("number", "customer", Probe(f"x:{b.hex()}")) for b in blind]
+    if re.fullmatch(r"[0-9a-z]{18}", plain):
+        found.append(Guess("uscc", "customer", Probe(f"u:{plain}")))
+    if re.search(r"[^\d]", plain) and (len(plain) > 1 or not plain.isascii()):
+        found.append(Guess("name", "customer", Probe(f"n:{plain[:LONGEST]}", prefix=True)))
+    if re.fullmatch(r"[a-z]{2,8}", plain):
+        found.append(Guess("initials", "customer", Probe(f"i:{plain}", prefix=True)))
+    return found

@@ -16,7 +16,7 @@ from attrs import frozen
 FLOORS: dict[str, int] = {
     **dict.fromkeys(("errors", "texts", "money", "calendars", "identifiers", "readings"), 0),
     **dict.fromkeys(("files", "cage", "system", "keys"), 0),
-    **dict.fromkeys(("fields", "entities", "records", "schema"), 1),
+    **dict.fromkeys(("fields", "entities", "records", "schema", "sheets"), 1),
     **dict.fromkeys(("lending", "policy", "audit", "searching"), 2),
     **dict.fromkeys(("kinds", "acts", "hookspecs", "rules"), 3),
     **dict.fromkeys(("plugins", "settings", "institution", "desk", "jobs", "workbook"), 4),
@@ -322,8 +322,8 @@ def _dotted(node: ast.AST | None) -> str:
 PURE = set(
     """
     frozenset tuple dict set list range len sorted min max zip map enumerate reversed sum any all abs
-    pow divmod round int str float bool bytes ord chr object type isinstance getattr filter cast date timedelta
-    datetime time timezone
+    pow divmod round int str float bool bytes ord chr object type isinstance getattr hasattr filter cast
+    date timedelta datetime time timezone
     """.split()
 )
 DECLARING = set(

@@ -149,16 +149,9 @@ ROOMS = (
 
 def plant(root: Path, file: str, source: str) -> house.House:
     """A house of a few rooms, with one more file in it."""
-    for name in (
-        "loanhub/__init__.py",
-        "loanhub/money.py",
-        "loanhub/acts.py",
-        "plugins/loanhub_a_b/__init__.py",
-    ):
+    for name in ROOMS:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text('"""A room."""\n', encoding="utf-8")
-    (root / "sync_agent").mkdir()
-    (root / "sync_agent" / "__init__.py").write_text('"""A room."""\n', encoding="utf-8")
+        (root / f"{name}.py").write_text('"""A room."""\n', encoding="utf-8")
     introduced = "" if source == "#bare" else '"""A room."""\n'
     (root / file).parent.mkdir(parents=True, exist_ok=True)
     (root / file).write_text(introduced + dedent(source) + "\n", encoding="utf-8")

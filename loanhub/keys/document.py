@@ -14,6 +14,7 @@ from typing import Any, Final, NoReturn
 from attrs import evolve, frozen
 
 from loanhub.errors import Damaged, Misconfigured
+from loanhub.keys.secret import plain_word
 from loanhub.keys.slots import Wrapped
 from loanhub.keys.suites import suite_of
 
@@ -83,6 +84,15 @@ class Document:
     def whole_slots(self) -> tuple[Slot, ...]:
         """The slots that can be tried."""
         return tuple(slot for slot in self.slots if isinstance(slot, Slot))
+
+    def owner_of(self, check: bytes) -> tuple[str, int] | None:
+        """The (purpose, epoch) a key check belongs to; None: another home's key, or an undeclared purpose."""
+        wanted = check.hex()
+        for epoch in self.epochs:
+            for name, known in epoch.checks.items():
+                if known == wanted:
+                    return name, epoch.number
+        return None
 
     def without_mac(self) -> bytes:
         """What the MAC covers: everything but the slots and itself."""
@@ -164,8 +174,9 @@ def _slot(raw: object) -> Slot | DamagedSlot:
     """A slot; only one whose sum is right may be refused for a field this program does not know."""
     if not isinstance(raw, dict) or raw.get("sum") != _sum(raw):
         return DamagedSlot(_slot_id(raw), raw)
-    _exactly(raw, _SLOT_FIELDS, "slots.")
+    _none_unknown(raw, _SLOT_FIELDS, "slots.")
     try:
+        _exactly(raw, _SLOT_FIELDS, "slots.")
         return Slot(
             id=_text(raw["id"], _SLOT_ID),
             kind=_text(raw["kind"], _KIND),
@@ -243,10 +254,14 @@ def _canonical(fields: Mapping[str, object]) -> bytes:
 
 
 def _exactly(fields: Mapping[str, object], known: Iterable[str], where: str) -> None:
-    for name in sorted(set(fields) - set(known)):
-        raise Misconfigured("keyring-unknown-field", field=where + ascii(name)[1:41].rstrip("'"))
+    _none_unknown(fields, known, where)
     if set(known) - set(fields):
         _damaged()
+
+
+def _none_unknown(fields: Mapping[str, object], known: Iterable[str], where: str) -> None:
+    for name in sorted(set(fields) - set(known)):
+        raise Misconfigured("keyring-unknown-field", field=where + plain_word(name))
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

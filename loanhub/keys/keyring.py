@@ -5,27 +5,25 @@ docs/keys.md is the format and says what is protected.
 
 from __future__ import annotations
 
-import hmac
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import NoReturn
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
-from loanhub.errors import Damaged, LoanHubError, Misconfigured, NotAllowed, NotFound, Stale, Usage
-from loanhub.keys.blind import BlindKey
-from loanhub.keys.document import PURPOSE, DamagedSlot, Document, Epoch, Slot, read_document
+from loanhub.errors import Damaged, Misconfigured, NotFound, Stale, Usage
+from loanhub.keys.document import DamagedSlot, Document, Epoch, Slot, read_document
 from loanhub.keys.place import Place, file_place
+from loanhub.keys.purposes import PURPOSES, PurposeKey, derive_purpose
 from loanhub.keys.recovery import new_recovery_key
-from loanhub.keys.seal import SealKey, open_sealed, seal
-from loanhub.keys.secret import Secret, bind, secret_of
-from loanhub.keys.slots import BUILT_IN_SLOTS, NOTHING, Parameters, SlotKind, SlotPlace
-from loanhub.keys.suites import DEFAULT_SUITE, KEY_BYTES, suite_of, usable_suite
+from loanhub.keys.secret import Secret, plain_word, secret_of
+from loanhub.keys.slots import BUILT_IN_SLOTS, NOTHING, Parameters, SlotPlace
+from loanhub.keys.suites import DEFAULT_SUITE, KEY_BYTES, usable_suite
+from loanhub.keys.unlock import Kinds, Opened, epoch_lock, mac_of, open_epochs, unlock
+from loanhub.keys.values import SealKey, seal
 
-PURPOSES: Final = ("archive", "audit", "blind", "database", "documents", "field")
-Kinds = Mapping[str, SlotKind]
 Now = Callable[[], datetime]
 
 
@@ -33,44 +31,10 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@frozen(eq=False)
-class PurposeKey:
-    """The key of one purpose in one epoch. `check`, 8 bytes, may stand beside what the key encrypts."""
-
-    purpose: str
-    seal_key: SealKey
-
-    @property
-    def epoch(self) -> int:
-        """The epoch it belongs to."""
-        return self.seal_key.epoch
-
-    @property
-    def check(self) -> bytes:
-        """Tells this key from any other: compare before blaming a damaged file."""
-        return self.seal_key.check
-
-    def reveal(self) -> bytes:
-        """The 32 bytes themselves, such as a raw database key."""
-        return self.seal_key.secret.reveal()
-
-    def blind_key(self, field_name: str) -> BlindKey:
-        """The blind index key of a field."""
-        return BlindKey(self.seal_key.suite, self.epoch, field_name, self.seal_key.secret)
-
-
-@frozen(eq=False)
-class _Opened:
-    """The secrets of an open keyring."""
-
-    master: Secret = field(repr=False)
-    epochs: Mapping[int, Secret] = field(repr=False)
-
-
 class Keyring:
     """An open keyring. Made by `create` and `open`; every change is written before the method returns."""
 
-    def __init__(self, place: Place, document: Document, opened: _Opened, kinds: Kinds, now: Now) -> None:
+    def __init__(self, place: Place, document: Document, opened: Opened, kinds: Kinds, now: Now) -> None:
         self._place = place
         self._document = document
         self._opened = opened
@@ -102,13 +66,14 @@ class Keyring:
             raise Usage("keyring-exists")
         number = usable_suite(suite).number
         empty = Document(os.urandom(16).hex(), number, _stamp(now()), PURPOSES, (), ())
-        made = cls(place, empty, _Opened(Secret(os.urandom(KEY_BYTES)), {}), kinds, now)
+        made = cls(place, empty, Opened(Secret(os.urandom(KEY_BYTES)), {}), kinds, now)
         recovery = new_recovery_key()
-        first, second = made._new_slot(kind, secret_of(secret), label, parameters), made._new_slot(
-            "recovery", recovery, "", NOTHING
+        slots = (
+            made._new_slot(kind, secret_of(secret), label, parameters),
+            made._new_slot("recovery", recovery, "", NOTHING),
         )
         epoch, key = made._new_epoch(1, number)
-        made._save(evolve(empty, slots=(first, second), epochs=(epoch,)))
+        made._save(evolve(empty, slots=slots, epochs=(epoch,)))
         made._opened = evolve(made._opened, epochs={1: key})
         return made, recovery
 
@@ -124,18 +89,19 @@ class Keyring:
     ) -> Keyring:
         """The keyring, opened by the first slot that `secret` fits; `kind` says how the secret is meant.
 
-        Raises NotFound `keyring-missing`; NotAllowed `wrong-passphrase` (or `wrong-recovery-key`,
-        `wrong-key-file`, `keyring-no-such-slot`); Usage `recovery-key-mistyped`; Damaged `keyring-slot-damaged` when
-        only damaged slots remain, and `keyring-damaged`; Misconfigured for what is unknown.
+        Raises NotFound `keyring-missing`; NotAllowed `wrong-passphrase`, `wrong-recovery-key`,
+        `wrong-key-file`, `wrong-secret-or-damaged-slot`, `keyring-no-such-slot`; Usage
+        `recovery-key-mistyped`, `recovery-key-length`; Damaged `keyring-damaged`, `keyring-slot-damaged`;
+        Misconfigured for what is unknown.
         """
         place = path if isinstance(path, Place) else file_place(path)
         document = _read(place)
-        master = _unlock(document, secret_of(secret), kind, kinds)
-        return cls(place, document, _open_epochs(document, master), kinds, now)
+        master = unlock(document, secret_of(secret), kind, kinds)
+        return cls(place, document, open_epochs(document, master), kinds, now)
 
     @staticmethod
     def peek(path: Path | Place) -> Document:
-        """What can be read without a secret: home id, slots, epochs, key checks, whether recovery is proven."""
+        """What can be read without a secret: home id, slots, epochs, key checks, proven recovery."""
         return _read(path if isinstance(path, Place) else file_place(path))
 
     # Facts ----------------------------------------------------------------------------------------------
@@ -187,7 +153,7 @@ class Keyring:
         found = self._derived.get((name, number))
         if found is None:
             suite = self._suite_of_epoch(number)
-            found = _derive(self.home, name, number, suite, self._opened.epochs[number])
+            found = derive_purpose(self.home, name, number, suite, self._opened.epochs[number])
             self._derived[name, number] = found
         return found
 
@@ -201,7 +167,7 @@ class Keyring:
 
     def owner_of(self, check: bytes) -> tuple[str, int] | None:
         """The (purpose, epoch) a key check belongs to; None: another home's key, or an undeclared purpose."""
-        return owner_of(self._document, check)
+        return self._document.owner_of(check)
 
     def _suite_of_epoch(self, number: int) -> int:
         for epoch in self.epochs:
@@ -244,11 +210,12 @@ class Keyring:
 
     def remove_slot(self, slot: str) -> None:
         """Takes a way in away. Raises NotFound `slot-unknown`, Usage `keyring-last-slot`."""
-        self._slot(slot)
+        gone = self._slot(slot)
         kept = tuple(other for other in self.slots if other.id != slot)
         if not any(isinstance(other, Slot) and other.kind in self._kinds for other in kept):
             raise Usage("keyring-last-slot")
-        self._save(self._with_slots(kept, unproven=False))
+        unproven = isinstance(gone, Slot) and gone.kind == "recovery"
+        self._save(self._with_slots(kept, unproven=unproven))
 
     def rewrap(
         self, slot: str, secret: Secret | bytes | str, *, parameters: Parameters | None = None
@@ -270,7 +237,7 @@ class Keyring:
 
         Raises Usage `recovery-key-mistyped`, NotAllowed `wrong-recovery-key`, Damaged `keyring-slot-damaged`.
         """
-        found = _unlock(self._document, secret_of(text), "recovery", self._kinds)
+        found = unlock(self._document, secret_of(text), "recovery", self._kinds)
         if found != self._opened.master:
             raise Damaged("keyring-damaged")
         self._save(evolve(self._document, recovery_proven=_stamp(self._now())[:10]))
@@ -281,7 +248,7 @@ class Keyring:
         for found in self.slots:
             if found.id == slot:
                 return found
-        raise NotFound("slot-unknown", slot=ascii(slot)[1:-1][:40])
+        raise NotFound("slot-unknown", slot=plain_word(slot))
 
     def _with_slots(self, slots: Iterable[Slot | DamagedSlot], *, unproven: bool) -> Document:
         proven = None if unproven else self._document.recovery_proven
@@ -292,19 +259,20 @@ class Keyring:
     ) -> Slot:
         chosen = self._kinds.get(kind)
         if chosen is None:
-            raise Misconfigured("slot-kind-unknown", kind=ascii(kind)[1:-1][:40])
+            raise Misconfigured("slot-kind-unknown", kind=plain_word(kind))
         place = SlotPlace(self.home, slot or os.urandom(4).hex(), kind, self._document.suite)
         wrapped = chosen.wrap(self._opened.master, secret, place, parameters)
-        if chosen.unwrap(wrapped, secret, place) != self._opened.master:
+        if chosen.same_secret and chosen.unwrap(wrapped, secret, place) != self._opened.master:
             raise Damaged("keyring-slot-damaged", slot=place.slot)  # a slot that cannot open is never kept
-        return Slot(place.slot, kind, label, _stamp(self._now()), wrapped)
+        return Slot(place.slot, kind, _clean(label), _stamp(self._now()), wrapped)
 
     def _new_epoch(self, number: int, suite: int) -> tuple[Epoch, Secret]:
         key = Secret(os.urandom(KEY_BYTES))
         checks = {
-            name: _derive(self.home, name, number, suite, key).check.hex() for name in self._document.purposes
+            name: derive_purpose(self.home, name, number, suite, key).check.hex()
+            for name in self._document.purposes
         }
-        wrapping, aad = _epoch_lock(self._document, self._opened.master, number, suite)
+        wrapping, aad = epoch_lock(self._document, self._opened.master, number, suite)
         return Epoch(number, suite, _stamp(self._now()), seal(wrapping, key.reveal(), aad), checks), key
 
     def _save(self, changed: Document) -> None:
@@ -313,22 +281,12 @@ class Keyring:
         if (read_document(stored).revision if stored else 0) != self._document.revision:
             raise Stale("keyring-changed")
         changed = evolve(changed, revision=self._document.revision + 1)
-        changed = changed.with_mac(_mac(changed, self._opened.master))
+        changed = changed.with_mac(mac_of(changed, self._opened.master))
         content = changed.to_bytes()
         if read_document(content) != changed:
             raise Damaged("keyring-damaged")  # never replace a good file by one that would not be read
         self._place.write(content)
         self._document = changed
-
-
-def owner_of(document: Document, check: bytes) -> tuple[str, int] | None:
-    """The (purpose, epoch) of a key check, without any secret; None when it is not of this keyring."""
-    wanted = check.hex()
-    for epoch in document.epochs:
-        for name, known in epoch.checks.items():
-            if known == wanted:
-                return name, epoch.number
-    return None
 
 
 def _read(place: Place) -> Document:
@@ -338,68 +296,10 @@ def _read(place: Place) -> Document:
     return read_document(content)
 
 
-def _unlock(document: Document, secret: Secret, kind: str | None, kinds: Kinds) -> Secret:
-    """The master key by the first slot that opens; otherwise the most telling of the refusals."""
-    refusals: list[LoanHubError] = []
-    for known in kinds.values():
-        if known.kind != kind and (kind is not None or not known.accepts(secret)):
-            continue
-        for slot in document.whole_slots:
-            if slot.kind == known.kind:
-                try:
-                    place = SlotPlace(document.home, slot.id, slot.kind, document.suite)
-                    return known.unwrap(slot.wrapped, secret, place)
-                except Usage:
-                    raise
-                except LoanHubError as refusal:
-                    refusals.append(refusal)
-    raise _most_telling(document, refusals)
-
-
-def _most_telling(document: Document, refusals: list[LoanHubError]) -> LoanHubError:
-    damaged = [slot for slot in document.slots if isinstance(slot, DamagedSlot)]
-    wrong = [refusal for refusal in refusals if isinstance(refusal, NotAllowed)]
-    if wrong:
-        return wrong[-1]
-    if refusals:
-        return refusals[0]
-    if damaged:
-        return Damaged("keyring-slot-damaged", slot=damaged[0].id)
-    return NotAllowed("keyring-no-such-slot")
-
-
-def _open_epochs(document: Document, master: Secret) -> _Opened:
-    """All epoch keys. Raises Damaged `keyring-damaged` when the file was changed by anything but us."""
-    if not hmac.compare_digest(_mac(document, master).hex(), document.mac):
-        raise Damaged("keyring-damaged")
-    keys = {}
-    for epoch in document.epochs:
-        wrapping, aad = _epoch_lock(document, master, epoch.number, epoch.suite)
-        try:
-            keys[epoch.number] = Secret(open_sealed(wrapping, epoch.wrapped, aad))
-        except (NotAllowed, Damaged):
-            raise Damaged("keyring-damaged") from None
-    return _Opened(master, keys)
-
-
-def _epoch_lock(document: Document, master: Secret, number: int, suite: int) -> tuple[SealKey, bytes]:
-    rules = suite_of(document.suite)
-    key = rules.derive(master.reveal(), bytes.fromhex(document.home), "epochs")
-    return SealKey(rules.number, 0, Secret(key)), bind("epoch", document.home, number, suite)
-
-
-def _mac(document: Document, master: Secret) -> bytes:
-    rules = suite_of(document.suite)
-    key = rules.derive(master.reveal(), bytes.fromhex(document.home), "keyring-mac")
-    return rules.mac(key, document.without_mac())
-
-
-def _derive(home: str, name: str, epoch: int, suite: int, key: Secret) -> PurposeKey:
-    if not PURPOSE.fullmatch(name):
-        raise Usage("purpose-name")
-    derived = suite_of(suite).derive(key.reveal(), bytes.fromhex(home), "purpose", name.encode("ascii"))
-    return PurposeKey(name, SealKey(suite, epoch, Secret(derived)))
-
-
 def _stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _clean(label: str) -> str:
+    """A label that cannot forge a line of a log or screen."""
+    return "".join(letter if letter.isprintable() else "?" for letter in label)[:80]

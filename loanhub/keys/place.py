@@ -46,7 +46,7 @@ def file_place(path: Path, *, protect: Protect = os.chmod) -> Place:
 
 
 def write_private(path: Path, content: bytes, *, protect: Protect = os.chmod) -> None:
-    """Replaces `path` by `content`: after a crash at any moment there is the old file or the new one, whole."""
+    """Replaces `path` by `content`; a crash at any moment leaves the old file or the new one, whole."""
     beside = path.with_name(f".{path.name}.{os.urandom(4).hex()}.new")
     try:
         _write_new(beside, content, protect)

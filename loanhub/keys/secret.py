@@ -25,8 +25,8 @@ class Secret:
         raise AttributeError(name)
 
     def reveal(self) -> bytes:
-        """The bytes; text as UTF-8."""
-        return self._value.encode("utf-8") if isinstance(self._value, str) else self._value
+        """The bytes; text as UTF-8, and never an error that would show it."""
+        return self._value.encode("utf-8", "surrogatepass") if isinstance(self._value, str) else self._value
 
     def text(self) -> str | None:
         """The text, or None when the secret is bytes."""
@@ -70,3 +70,8 @@ def bind(*parts: str | int | bytes) -> bytes:
     """
     encoded = (part if isinstance(part, bytes) else str(part).encode("utf-8") for part in parts)
     return b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
+
+
+def plain_word(name: str) -> str:
+    """A name out of a file or a call, fit to stand in an error: ASCII, no control characters, 40 at most."""
+    return ascii(name)[1:-1][:40]

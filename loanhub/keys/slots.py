@@ -18,9 +18,9 @@ from attrs import field, frozen
 
 from loanhub.errors import Busy, Damaged, Misconfigured, NotAllowed, Usage
 from loanhub.keys.recovery import looks_like_recovery_key, read_recovery_text
-from loanhub.keys.seal import SealKey, open_sealed, seal
-from loanhub.keys.secret import Secret, bind
+from loanhub.keys.secret import Secret, bind, plain_word
 from loanhub.keys.suites import KEY_BYTES, suite_of
+from loanhub.keys.values import SealKey, open_sealed, seal
 
 Parameters = Mapping[str, int | str]
 
@@ -59,16 +59,19 @@ class SlotKind:
     """One way to lock the master key away.
 
     wrap(master, secret, place, parameters) locks; `parameters` come from settings and may be empty.
-    unwrap(wrapped, secret, place) opens, and raises NotAllowed when the secret is not the one, Damaged when what
-    is kept cannot be right, Misconfigured for parameters it does not know, Busy when a service does not
-    answer: anything but Usage lets the other slots be tried.
+    unwrap(wrapped, secret, place) opens, and raises NotAllowed when the secret is not the one, Damaged when
+    what is kept cannot be right, Misconfigured for parameters it does not know, Busy when a service does not
+    answer: then other slots are tried. Usage, for a secret that cannot be one, ends the attempt.
     accepts(secret) tells cheaply whether the secret can be meant for this kind.
+    same_secret is False where a public key wraps and a private key opens: such a slot cannot be tried before
+    it is kept.
     """
 
     kind: str
     wrap: Callable[[Secret, Secret, SlotPlace, Parameters], Wrapped]
     unwrap: Callable[[Wrapped, Secret, SlotPlace], Secret]
     accepts: Callable[[Secret], bool]
+    same_secret: bool = True
 
 
 def wrap_master(master: Secret, slot_key: Secret, place: SlotPlace) -> bytes:
@@ -91,11 +94,11 @@ def unwrap_master(wrapped: bytes, slot_key: Secret, place: SlotPlace, wrong: str
 
 def _passphrase_key(secret: Secret, salt: bytes, parameters: Parameters, place: SlotPlace) -> Secret:
     memory, time, lanes = _argon2_numbers(parameters, place)
-    text = unicodedata.normalize("NFC", secret.text() or "")
+    text = Secret(unicodedata.normalize("NFC", secret.text() or "")).reveal()
     if not text:
         raise Usage("passphrase-empty")
     try:
-        key = hash_secret_raw(text.encode("utf-8"), salt, time, memory, lanes, KEY_BYTES, Type.ID)
+        key = hash_secret_raw(text, salt, time, memory, lanes, KEY_BYTES, Type.ID)
     except HashingError:
         raise Busy("passphrase-no-memory", mebibytes=memory // 1024) from None
     return Secret(key)
@@ -179,7 +182,7 @@ def _is_key_file(secret: Secret) -> bool:
 
 def _only(parameters: Parameters, known: Parameters, place: SlotPlace) -> None:
     for name in sorted(set(parameters) - set(known)):
-        raise Misconfigured("keyring-unknown-field", field=f"slots.{place.slot}.{ascii(name)[1:41]}")
+        raise Misconfigured("keyring-unknown-field", field=f"slots.{place.slot}.{plain_word(name)}")
 
 
 _RECOVERY: Final = StrongSlot("recovery", "wrong-recovery-key", _read_recovery)

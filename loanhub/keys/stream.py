@@ -14,8 +14,8 @@ from attrs import field, frozen
 from cryptography.exceptions import InvalidTag
 
 from loanhub.errors import Damaged
-from loanhub.keys.seal import PREFIX_BYTES, STREAM, Keys, SealKey, key_for
 from loanhub.keys.suites import TAG_BYTES, Aead
+from loanhub.keys.values import PREFIX_BYTES, STREAM, Keys, SealKey, key_for
 
 OBJECT_ID_BYTES: Final = 16
 COMMITMENT_BYTES: Final = 32
@@ -40,7 +40,7 @@ class ObjectCipher:
         return 1 << self.header[OPENING_BYTES - 1]
 
     def seal_chunk(self, number: int, last: bool, plain: bytes, aad: bytes) -> bytes:
-        """Chunk `number`, counted from 0, with its tag. Sealing one number twice gives the key away: never do."""
+        """Chunk `number`, counted from 0, with its tag. Never seal a number twice: it gives the key away."""
         if number >= MOST_CHUNKS:
             raise ValueError("an object has at most 2^32 chunks")
         return self.cipher.encrypt(_nonce(number, last), plain, self.header + aad)

@@ -66,7 +66,9 @@ class Suite:
     hash: Callable[[], hashes.HashAlgorithm]
     blinder: Callable[[bytes, bytes], Digest]
 
-    def derive(self, key: bytes, salt: bytes, label: str, extra: bytes = b"", length: int = KEY_BYTES) -> bytes:
+    def derive(
+        self, key: bytes, salt: bytes, label: str, extra: bytes = b"", length: int = KEY_BYTES
+    ) -> bytes:
         """`length` bytes for one use of `key`; docs/keys.md section 1 lists the labels."""
         info = b"loanhub keys 1\0" + bytes([self.number]) + label.encode("ascii") + b"\0" + extra
         return HKDF(self.hash(), length, salt or None, info).derive(key)

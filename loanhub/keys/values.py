@@ -126,7 +126,11 @@ def open_sealed(keys: Keys, sealed: bytes, aad: bytes) -> bytes:
     Raises NotAllowed `seal-wrong-key`; Damaged `seal-damaged` (or sealed for another place) and
     `seal-not-sealed`; Refused `seal-unknown-version`.
     """
-    key = keys if isinstance(keys, SealKey) and sealed.startswith(keys.value_prefix) else key_for(keys, sealed, VALUE)
+    key = (
+        keys
+        if isinstance(keys, SealKey) and sealed.startswith(keys.value_prefix)
+        else key_for(keys, sealed, VALUE)
+    )
     try:
         return key.value_cipher.decrypt(
             sealed[PREFIX_BYTES:_CIPHER_AT], sealed[_CIPHER_AT:], key.value_prefix + aad
@@ -141,7 +145,9 @@ def seal_many(key: SealKey, plains: Sequence[bytes | None], aads: Sequence[bytes
     nonces = os.urandom(NONCE_BYTES * len(plains))
     places = range(0, len(nonces), NONCE_BYTES)
     return [
-        None if plain is None else prefix + (nonce := nonces[at : at + NONCE_BYTES]) + encrypt(nonce, plain, prefix + aad)
+        None
+        if plain is None
+        else prefix + (nonce := nonces[at : at + NONCE_BYTES]) + encrypt(nonce, plain, prefix + aad)
         for plain, aad, at in zip(plains, aads, places, strict=True)
     ]
 
@@ -151,28 +157,22 @@ def open_many(keys: Keys, sealed: Sequence[bytes | None], aads: Sequence[bytes])
 
     Raises what `open_sealed` raises; damage is `seal-damaged-row` with the position counted from 0.
     """
-    by_prefix: dict[bytes, SealKey] = {}
     opened: list[bytes | None] = []
     add = opened.append
-    last, decrypt = b"", _never
+    ciphers: dict[bytes, Aead] = {}
     for value, aad in zip(sealed, aads, strict=True):
         if value is None:
             add(None)
             continue
         prefix = value[:PREFIX_BYTES]
-        if prefix != last:
-            if prefix not in by_prefix:
-                by_prefix[prefix] = key_for(keys, value, VALUE)
-            last, decrypt = prefix, by_prefix[prefix].value_cipher.decrypt
+        cipher = ciphers.get(prefix)
+        if cipher is None:
+            cipher = ciphers[prefix] = key_for(keys, value, VALUE).value_cipher
         try:
-            add(decrypt(value[PREFIX_BYTES:_CIPHER_AT], value[_CIPHER_AT:], prefix + aad))
+            add(cipher.decrypt(value[PREFIX_BYTES:_CIPHER_AT], value[_CIPHER_AT:], prefix + aad))
         except (InvalidTag, ValueError):
             raise Damaged("seal-damaged-row", position=len(opened)) from None
     return opened
-
-
-def _never(nonce: bytes, data: bytes, associated_data: bytes) -> bytes:
-    raise AssertionError
 
 
 def epochs_in(sealed: Iterable[bytes | None]) -> dict[int, int]:

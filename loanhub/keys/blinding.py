@@ -21,23 +21,23 @@ class BlindKey:
 
     suite: int
     epoch: int
-    field: str
+    field_name: str
     secret: Secret = field(repr=False)
 
     @cached_property
     def digest(self) -> Digest:
         """The index of a text in UTF-8."""
         rules = suite_of(self.suite)
-        person = hashlib.blake2b(self.field.encode("utf-8"), digest_size=BLIND_BYTES).digest()
+        person = hashlib.blake2b(self.field_name.encode("utf-8"), digest_size=BLIND_BYTES).digest()
         return rules.blinder(rules.derive(self.secret.reveal(), b"", "blind"), person)
 
 
 def blind(key: BlindKey, text: str) -> bytes:
     """The index of `text`, 16 bytes. Texts must be normalised before: "11 9" and "119" differ."""
-    return key.digest(text.encode("utf-8"))
+    return key.digest(text.encode("utf-8", "surrogatepass"))
 
 
 def blind_many(key: BlindKey, texts: Sequence[str | None]) -> list[bytes | None]:
     """The indexes of a column; None stays None."""
     digest = key.digest
-    return [None if text is None else digest(text.encode("utf-8")) for text in texts]
+    return [None if text is None else digest(text.encode("utf-8", "surrogatepass")) for text in texts]

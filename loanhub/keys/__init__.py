@@ -1,0 +1,82 @@
+"""Keys and seals: one keyring opens everything encrypted, one sealed format for fields, files and the vault.
+
+    keyring, recovery = Keyring.create(home / "keys" / "keyring.json", passphrase)
+    sealed = seal(keyring.seal_key("field"), card, bind("customer", "bank_card", 7))
+    card = open_sealed(keyring.seal_keys("field"), sealed, bind("customer", "bank_card", 7))
+
+The format, its test vectors and what it does not protect: docs/keys.md.
+"""
+
+from loanhub.keys.blinding import BlindKey, blind, blind_many
+from loanhub.keys.document import DamagedSlot, Document, Epoch, Slot
+from loanhub.keys.keyring import Keyring
+from loanhub.keys.place import Place, file_place, new_key_file, read_key_file
+from loanhub.keys.purposes import PURPOSES, PurposeKey
+from loanhub.keys.recovery import looks_like_recovery_key, new_recovery_key, read_recovery_text
+from loanhub.keys.secret import Secret, bind
+from loanhub.keys.slots import (
+    ARGON2_DEFAULT,
+    BUILT_IN_SLOTS,
+    SlotKind,
+    SlotPlace,
+    Wrapped,
+    unwrap_master,
+    wrap_master,
+)
+from loanhub.keys.stream import ObjectCipher, new_object, open_file, read_object, seal_file, unseal_file
+from loanhub.keys.suites import SUITES, Suite
+from loanhub.keys.values import (
+    Label,
+    SealKey,
+    epochs_in,
+    label_of,
+    open_many,
+    open_sealed,
+    seal,
+    seal_many,
+)
+
+__all__ = [
+    "ARGON2_DEFAULT",
+    "BUILT_IN_SLOTS",
+    "PURPOSES",
+    "SUITES",
+    "BlindKey",
+    "DamagedSlot",
+    "Document",
+    "Epoch",
+    "Keyring",
+    "Label",
+    "ObjectCipher",
+    "Place",
+    "PurposeKey",
+    "SealKey",
+    "Secret",
+    "Slot",
+    "SlotKind",
+    "SlotPlace",
+    "Suite",
+    "Wrapped",
+    "bind",
+    "blind",
+    "blind_many",
+    "epochs_in",
+    "file_place",
+    "label_of",
+    "looks_like_recovery_key",
+    "new_key_file",
+    "new_object",
+    "new_recovery_key",
+    "open_file",
+    "open_many",
+    "open_sealed",
+    "read_key_file",
+    "read_object",
+    "read_recovery_text",
+    "seal",
+    "seal_file",
+    "seal_many",
+    "unseal_file",
+    "unwrap_master",
+    "wrap_master",
+]

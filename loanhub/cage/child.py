@@ -9,6 +9,7 @@ import os
 import pickle
 import sys
 from importlib import import_module
+from pathlib import Path
 from threading import Thread
 from types import TracebackType
 from typing import Any, BinaryIO, Final, NoReturn
@@ -19,22 +20,22 @@ from loanhub.cage.frames import Kind
 
 OUT_OF_MEMORY: Final = 77
 _LONGEST_FACT: Final = 500
-_reply: BinaryIO | None = None
+_pipes: Final[list[BinaryIO]] = []  # the one to the keeper, once we are in a cage
 
 
 def report(progress: Any) -> None:
     """Tell the keeper how far the function is (any JSON value); outside a cage it does nothing."""
-    if _reply is not None:
-        frames.write(_reply, Kind.PROGRESS, progress)
+    for pipe in _pipes:
+        frames.write(pipe, Kind.PROGRESS, progress)
 
 
 def main(parent: int) -> NoReturn:
     """Read the task from stdin, run it, answer on the stdout we were started with, end."""
-    global _reply
-    _reply = os.fdopen(os.dup(1), "wb")
+    reply = os.fdopen(os.dup(1), "wb")
+    _pipes.append(reply)
     system.forbid_network()
     tethered = system.die_with_parent(parent)
-    function, arguments, limits = pickle.load(sys.stdin.buffer)
+    function, arguments, limits = pickle.load(sys.stdin.buffer)  # noqa: S301 - it comes from us
     system.limit_self(limits)
     if tethered:
         _shut(0)
@@ -42,7 +43,7 @@ def main(parent: int) -> NoReturn:
         Thread(target=_watch_parent, daemon=True).start()
     _shut(1)
     try:
-        _run(_reply, function, arguments)
+        _run(reply, function, arguments)
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
     os._exit(0)  # no farewell: what the function wrote is closed, and threads of libraries may hang
@@ -78,7 +79,7 @@ def _where(trace: TracebackType | None) -> str:
     """File and line of the innermost frame: enough to find the fault, without the values that caused it."""
     where = "?"
     while trace is not None:
-        where = f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
+        where = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
         trace = trace.tb_next
     return where
 

@@ -1,4 +1,4 @@
-"""What goes through the pipe between a cage and its keeper: framed JSON, so that nothing is executed by reading it.
+"""What goes through the pipe between a cage and its keeper: framed JSON, as reading it runs nothing.
 
 A frame is one byte for its kind, four for its length (big-endian), then that many bytes of UTF-8 JSON.
 The keeper must expect anything: the child may have been taken over by the file it reads.
@@ -7,6 +7,7 @@ The keeper must expect anything: the child may have been taken over by the file 
 from __future__ import annotations
 
 import json
+import math
 import struct
 from enum import Enum
 from typing import Any, BinaryIO, Final, NoReturn
@@ -45,7 +46,7 @@ def read(stream: BinaryIO) -> tuple[Kind, Any]:
         if length > LONGEST:
             raise Broken
         text = _exactly(stream, length).decode("utf-8", "surrogatepass")
-        return Kind(letter), json.loads(text, parse_constant=_no_constant)
+        return Kind(letter), json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError, OSError) as reason:
         raise Broken from reason
 
@@ -55,6 +56,13 @@ def _exactly(stream: BinaryIO, length: int) -> bytes:
     if len(received) < length:
         raise Broken
     return received
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(digits)
+    return number
 
 
 def _no_constant(name: str) -> NoReturn:

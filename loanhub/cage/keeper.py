@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from subprocess import TimeoutExpired
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from typing import Any, BinaryIO, Final
@@ -22,10 +23,21 @@ from loanhub.errors import Interrupted, LoanHubError, Refused
 from loanhub.system import Child, Limits
 
 # What a child gets from our environment: enough to start, nothing that could hold a secret.
-KEPT: Final = ("PATH", "SYSTEMROOT", "WINDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "PYTHONHOME")
+KEPT: Final = (
+    "PATH",
+    "SYSTEMROOT",
+    "WINDIR",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "LD_LIBRARY_PATH",
+    "PYTHONHOME",
+)
 _START: Final = "import sys; from loanhub.cage import child; child.main(int(sys.argv[1]))"
 _GLANCE: Final = 0.1  # seconds between looks at the clock and at `stop`
 _LAST_WORDS: Final = 4096
+_NOTHING_YET: Final = (Kind.PROGRESS, None)
 
 
 def run(
@@ -73,7 +85,8 @@ class _Cage:
         self._last_words = b""
         self._closed = False
         process = child.process
-        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
         self._threads = (
             Thread(target=self._listen, args=(process.stdout,), daemon=True),
             Thread(target=self._overhear, args=(process.stderr,), daemon=True),
@@ -95,16 +108,13 @@ class _Cage:
         """End the child and both threads; the exit status."""
         self._closed = True
         self._child.kill()
-        while any(thread.is_alive() for thread in self._threads):
-            with suppress(queue.Empty):
-                self._heard.get_nowait()  # a full queue would hold the listener
-            self._threads[0].join(0.01)
-            self._threads[1].join(0.01 if not self._threads[0].is_alive() else 0)
+        for thread in self._threads:
+            thread.join(1.0)
         return self._child.end()
 
     def _post_mortem(self) -> Refused:
         self._threads[1].join(1.0)  # stdout ends a moment before stderr
-        with suppress(Exception):
+        with suppress(TimeoutExpired):
             self._child.process.wait(1.0)
         status = self.close()
         if status == OUT_OF_MEMORY:
@@ -112,24 +122,38 @@ class _Cage:
         return Refused("reader-died", reason=self._child.death(status, self._last_words))
 
     def _listen(self, stream: BinaryIO) -> None:
-        try:
-            while not self._closed:
-                self._heard.put(frames.read(stream))
-        except Broken:
-            self._heard.put(None)
+        frame: tuple[Kind, Any] | None = _NOTHING_YET
+        while frame is not None and not self._closed:
+            try:
+                frame = frames.read(stream)
+            except Broken:
+                frame = None
+            self._pass_on(frame)
+
+    def _pass_on(self, frame: tuple[Kind, Any] | None) -> None:
+        while not self._closed:  # a full queue holds the child back, but never our own end
+            with suppress(queue.Full):
+                self._heard.put(frame, timeout=_GLANCE)
+                return
 
     def _overhear(self, stream: BinaryIO) -> None:
-        """Keep the end of stderr to tell how it died. It may hold cell contents: it is never shown or stored."""
+        """The end of stderr tells how it died. It may hold cell contents: never shown, never stored."""
         while words := stream.read1(_LAST_WORDS):  # type: ignore[attr-defined]
             self._last_words = (self._last_words + words)[-_LAST_WORDS:]
 
 
 @contextmanager
-def _listening(
-    room: Path, limits: Limits, function: str, arguments: tuple[Any, ...]
-) -> Iterator[_Cage]:
+def _listening(room: Path, limits: Limits, function: str, arguments: tuple[Any, ...]) -> Iterator[_Cage]:
     task = pickle.dumps((function, arguments, limits), protocol=5)
-    command = ["-P", "-X", "utf8", *(["-B"] if sys.dont_write_bytecode else []), "-c", _START, str(os.getpid())]
+    command = [
+        "-P",
+        "-X",
+        "utf8",
+        *(["-B"] if sys.dont_write_bytecode else []),
+        "-c",
+        _START,
+        str(os.getpid()),
+    ]
     child = system.spawn(command, cwd=room, environment=_environment(room), limits=limits)
     cage = _Cage(child)
     try:

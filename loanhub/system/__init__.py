@@ -1,11 +1,11 @@
 """Everything that differs by operating system; nothing outside this package asks which one it is.
 
-    locks       one process at a time
-    homes       where a home may not lie, names Windows keeps
-    processes   children with limits, without network
-    signals     when to stop
-    console     what can be shown
-    branch      `here`: the primitives of posix or windows, which offer the same names
+locks       one process at a time
+homes       where a home may not lie, names Windows keeps
+processes   children with limits, without network
+signals     when to stop
+console     what can be shown
+branch      `here`: the primitives of posix or windows, which offer the same names
 """
 
 from __future__ import annotations

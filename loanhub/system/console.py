@@ -8,7 +8,7 @@ from io import TextIOWrapper
 
 
 def ready_console() -> None:
-    """UTF-8 for files, pipes and ASCII terminals; a GBK terminal keeps its code page and gets `?` for the rest."""
+    """UTF-8 for files, pipes and ASCII terminals; a GBK terminal keeps its code page, `?` for the rest."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if not isinstance(stream, TextIOWrapper):
             continue

@@ -1,4 +1,4 @@
-"""Where a home may not lie: on a network share, in a cloud-sync folder, under a name Windows keeps for itself."""
+"""Where a home may not lie: on a network share, in a cloud-sync folder, under a name of Windows' own."""
 
 from __future__ import annotations
 
@@ -9,11 +9,18 @@ from typing import Final
 
 from loanhub.system.branch import here
 
-# Names of folders that a sync program fills, in lower case; "OneDrive - 某公司" and "Dropbox (个人)" count too.
+# Folders that a sync program fills, in lower case; "OneDrive - 某公司" and "Dropbox (个人)" count too.
 CLOUD_FOLDERS: Final = frozenset(
     {
         *("onedrive", "dropbox", "google drive", "googledrive", "my drive", "我的云端硬盘"),
-        *("icloud drive", "iclouddrive", "icloud~", "mobile documents", "com~apple~clouddocs", "cloudstorage"),
+        *(
+            "icloud drive",
+            "iclouddrive",
+            "icloud~",
+            "mobile documents",
+            "com~apple~clouddocs",
+            "cloudstorage",
+        ),
         *("nutstore", "nutstore files", "my nutstore", "坚果云", "我的坚果云"),
         *("baidusyncdisk", "baidunetdisk", "百度网盘", "百度网盘同步空间"),
         *("wpsdrive", "wps cloud files", "wps云盘", "wps云文档"),
@@ -21,7 +28,14 @@ CLOUD_FOLDERS: Final = frozenset(
         *("nextcloud", "owncloud", "seafile", "synologydrive", "box sync"),
     }
 )
-CLOUD_MARKS: Final = (".dropbox", ".dropbox.cache", ".nutstore", ".owncloudsync.log", ".stfolder", ".tmp.drivedownload")
+CLOUD_MARKS: Final = (
+    ".dropbox",
+    ".dropbox.cache",
+    ".nutstore",
+    ".owncloudsync.log",
+    ".stfolder",
+    ".tmp.drivedownload",
+)
 _DEVICES: Final = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])", re.IGNORECASE)
 
 
@@ -58,5 +72,5 @@ def _cloud_name(part: str) -> bool:
 
 
 def reserved_name(name: str) -> bool:
-    """Whether Windows keeps this file name for itself (CON, NUL.xlsx) or would change it (a dot at the end)."""
+    """Whether Windows keeps this name for itself (CON, NUL.xlsx) or would change it (a dot at the end)."""
     return name.endswith((".", " ")) or _DEVICES.fullmatch(name.partition(".")[0].rstrip()) is not None

@@ -64,7 +64,9 @@ def lock_owner(path: Path) -> Owner | None:
 
 
 def _sign(handle: int) -> None:
-    owner = Owner(os.getpid(), socket.gethostname(), datetime.now().astimezone().isoformat(timespec="seconds"))
+    owner = Owner(
+        os.getpid(), socket.gethostname(), datetime.now().astimezone().isoformat(timespec="seconds")
+    )
     os.ftruncate(handle, 0)
     os.lseek(handle, 0, os.SEEK_SET)
     os.write(handle, json.dumps(asdict(owner)).encode())

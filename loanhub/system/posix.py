@@ -21,10 +21,10 @@ from loanhub.system.shapes import Death, Footprint, KeyStore, Limits
 RESERVES_NAMES: Final = False
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 NETWORK_TYPES: Final = frozenset(
-    "nfs nfs4 cifs smb2 smb3 smbfs ncpfs afs 9p davfs ceph glusterfs lustre beegfs coda ocfs2 gfs2 gpfs".split()
+    "nfs nfs4 cifs smb2 smb3 smbfs ncpfs afs 9p davfs ceph glusterfs lustre beegfs coda gpfs".split()
 )
 NETWORK_FUSE: Final = frozenset(
-    "sshfs davfs davfs2 rclone s3fs glusterfs gvfsd-fuse curlftpfs smbnetfs onedriver google-drive-ocamlfuse".split()
+    "sshfs davfs davfs2 rclone s3fs glusterfs gvfsd-fuse curlftpfs smbnetfs onedriver".split()
 )
 MOUNTS: Final = Path("/proc/self/mountinfo")
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
@@ -126,7 +126,7 @@ def cut_network() -> bool:
     if sys.platform != "linux":
         return False
     kernel = ctypes.CDLL(None, use_errno=True)
-    return kernel.unshare(_NEW_NET) == 0 or kernel.unshare(_NEW_USER | _NEW_NET) == 0
+    return any(kernel.unshare(wish) == 0 for wish in (_NEW_NET, _NEW_USER | _NEW_NET))
 
 
 def die_with_parent(parent: int) -> bool:
@@ -179,7 +179,9 @@ def tree_memory() -> int | None:
     parents: dict[int, int] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, ValueError, IndexError):
-            fields = (folder / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            fields = (
+                (folder / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            )
             parents[int(folder.name)] = int(fields[1])
     if not parents:
         return None
@@ -191,7 +193,9 @@ def tree_memory() -> int | None:
 
 def _proportional(pid: int) -> int:
     try:
-        found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text("ascii"), re.MULTILINE)
+        found = re.search(
+            r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text("ascii"), re.MULTILINE
+        )
     except (OSError, UnicodeDecodeError):
         return 0
     return int(found[1]) * 1024 if found else 0
@@ -207,7 +211,9 @@ def on_network_share(path: PurePath, mounts: Path = MOUNTS) -> bool:
     for line in lines:
         before, _, after = line.partition(" - ")
         point = PurePath(re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), before.split()[4]))
-        if path.is_relative_to(point) and len(point.parts) >= longest:  # of two mounts in one place the later counts
+        if (
+            path.is_relative_to(point) and len(point.parts) >= longest
+        ):  # of two mounts in one place the later counts
             kind, longest = after.split()[0], len(point.parts)
     family, _, member = kind.partition(".")
     return kind in NETWORK_TYPES or (family == "fuse" and member in NETWORK_FUSE)

@@ -1,4 +1,4 @@
-"""The shapes that both branches of `system` speak: limits, what a process used, where a secret can be kept."""
+"""The shapes both branches of `system` speak: limits, what a process used, where a secret is kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Death = Literal["memory", "time", "crash"]
 
 @frozen
 class Limits:
-    """What a child process may use: bytes of memory, CPU seconds, open files, bytes of any one file it writes."""
+    """What a child may use: bytes of memory, CPU seconds, open files, bytes of any one file it writes."""
 
     memory: int
     cpu: int

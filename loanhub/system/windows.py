@@ -160,32 +160,30 @@ class Leash:
     def __init__(self, process: subprocess.Popen[bytes], limits: Limits | None) -> None:
         self._kernel = kernel = _library("kernel32")
         kernel.CreateJobObjectW.restype = kernel.OpenProcess.restype = ctypes.c_void_p
-        self._job: ctypes.c_void_p | None = ctypes.c_void_p(kernel.CreateJobObjectW(None, None))
+        self._job: int | None = kernel.CreateJobObjectW(None, None)
         if not self._job:
             raise _failed("CreateJobObjectW")
         told = _as_job_limits(limits)
         if not kernel.SetInformationJobObject(
-            self._job, _JOB_EXTENDED_LIMITS, ctypes.byref(told), ctypes.sizeof(told)
+            ctypes.c_void_p(self._job), _JOB_EXTENDED_LIMITS, ctypes.byref(told), ctypes.sizeof(told)
         ):
             raise _failed("SetInformationJobObject")
-        child = ctypes.c_void_p(
-            kernel.OpenProcess(_PROCESS_TERMINATE | _PROCESS_SET_QUOTA, False, process.pid)
-        )
-        held = bool(child) and kernel.AssignProcessToJobObject(self._job, child)
+        child = kernel.OpenProcess(_PROCESS_TERMINATE | _PROCESS_SET_QUOTA, False, process.pid)
+        held = child and kernel.AssignProcessToJobObject(ctypes.c_void_p(self._job), ctypes.c_void_p(child))
         if child:
-            kernel.CloseHandle(child)
+            kernel.CloseHandle(ctypes.c_void_p(child))
         if not held and process.poll() is None:
             raise _failed("AssignProcessToJobObject")
 
     def kill(self) -> None:
         """End them all at once."""
         if self._job:
-            self._kernel.TerminateJobObject(self._job, 1)
+            self._kernel.TerminateJobObject(ctypes.c_void_p(self._job), 1)
 
     def close(self) -> None:
         """Let go of the job, which ends whoever is still in it."""
         if self._job:
-            self._kernel.CloseHandle(self._job)
+            self._kernel.CloseHandle(ctypes.c_void_p(self._job))
             self._job = None
 
 

@@ -1,0 +1,36 @@
+"""Files: watched until they rest, told apart by content, written whole, named safely.
+
+watching    which files of a drop folder have come to rest   (bell: events that make it look sooner)
+contents    what a file is, and whether all of it is there   (containers: zip and OLE)
+whole       write, move, digest, room on the disk, the scratch folder
+names       safe names, ignored names, the marks of open workbooks
+"""
+
+from __future__ import annotations
+
+from loanhub.files.contents import Content, is_whole, sniff, torn
+from loanhub.files.names import ignored, owner_file, safe_name
+from loanhub.files.watching import Notice, Seen, Settled, Settler, scan, unchanged, watch
+from loanhub.files.whole import move, need_space, scratch, sha256_of, write_atomically
+
+__all__ = [
+    "Content",
+    "Notice",
+    "Seen",
+    "Settled",
+    "Settler",
+    "ignored",
+    "is_whole",
+    "move",
+    "need_space",
+    "owner_file",
+    "safe_name",
+    "scan",
+    "scratch",
+    "sha256_of",
+    "sniff",
+    "torn",
+    "unchanged",
+    "watch",
+    "write_atomically",
+]

@@ -1,0 +1,76 @@
+"""Names of files: made safe, and told apart by what they mean (temporary, owner's mark, our own)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from pathlib import Path
+from typing import Final
+
+from loanhub.system import reserved_name
+
+LONGEST: Final = 255  # bytes of UTF-8; no file system we know takes more
+_LONGEST_SUFFIX: Final = 20
+_PLAIN: Final = frozenset(" ._-+()[]@,'#&（）【】《》〈〉「」、，·～－—￥")
+_TEMPORARY: Final = re.compile(
+    r"(?:.*\.(?:tmp|temp|part|partial|filepart|crdownload|download|opdownload|swp|bak~)|[0-9a-f]{8}|~.*\.tmp|.*~)",
+    re.IGNORECASE,
+)
+_OWNER: Final = re.compile(r"~\$.*|\.~lock\..*#|\.~.*")
+_SYSTEM: Final = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db"})
+_OWN: Final = (".mapping.toml",)
+
+
+def safe_name(text: str, *, limit: int = LONGEST) -> str:
+    """A file name made of `text`: letters, digits and a few marks, the ending kept; never empty.
+
+    Control, bidirectional and invisible characters vanish, separators and the rest become "_", a dot,
+    tilde or dash at the start and dots and spaces at the end vanish, names that Windows keeps get a
+    "_" in front, and it is cut to `limit` bytes of UTF-8. Applying it again changes nothing.
+    """
+    allowed = "".join(_allowed(letter) for letter in text)
+    name = _unreserved(_trim(unicodedata.normalize("NFC", allowed)))
+    stem, dot, suffix = name.rpartition(".")
+    ending = (dot + suffix).encode()
+    if not stem or len(ending) > _LONGEST_SUFFIX:
+        stem, ending = name, b""
+    short = _cut(stem, limit - len(ending))
+    return _unreserved(_trim(short) + ending.decode()) if short != stem else name
+
+
+def _unreserved(name: str) -> str:
+    return f"_{name}" if reserved_name(name) else name or "file"
+
+
+def _allowed(letter: str) -> str:
+    category = unicodedata.category(letter)
+    if letter in _PLAIN or category[0] in "LN" or category in ("Mn", "Mc"):
+        return letter
+    return "" if category[0] == "C" else "_"
+
+
+def _trim(name: str) -> str:
+    return re.sub(r"[. ]+$", "", re.sub(r"^[\s.~-]+", "", name))
+
+
+def _cut(name: str, limit: int) -> str:
+    return name.encode()[:limit].decode(errors="ignore")
+
+
+def ignored(name: str) -> str | None:
+    """Why a file of this name in a drop folder is nobody's workbook; None when it may be one."""
+    if _OWNER.fullmatch(name):
+        return "owner-mark"
+    if _TEMPORARY.fullmatch(name):
+        return "temporary"
+    if name.startswith("."):
+        return "hidden"
+    if name.casefold() in _SYSTEM:
+        return "system"
+    return "own" if name.casefold().endswith(_OWN) else None
+
+
+def owner_file(path: Path) -> Path | None:
+    """The mark beside `path` of a program that has it open: Excel, WPS (~$, .~) or LibreOffice (.~lock)."""
+    marks = (f"~${path.name}", f".~{path.name}", f".~lock.{path.name}#")
+    return next((mark for mark in map(path.with_name, marks) if mark.exists()), None)

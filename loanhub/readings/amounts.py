@@ -42,7 +42,7 @@ _OTHER_CURRENCY = re.compile(r"[$€£₩]|USD|EUR|HKD|JPY|GBP|美元|港[元币
 def read_amount(
     text: str, *, unit: str | None = None, allow_zero: bool = False, number_cell: bool = False
 ) -> Reading[int]:
-    """An amount in fen. `unit` is the header's (元 千元 万元 亿元); a unit written in the cell goes before it.
+    """An amount in fen. `unit` is the header's (元 千元 万元 亿元); the cell's own unit goes before it.
 
     `number_cell`: the text is the stored number of a numeric cell, which may carry an exponent and binary
     noise up to 1e-6 yuan beyond the second decimal.
@@ -91,7 +91,7 @@ def _yuan_of(bare: str, number_cell: bool) -> tuple[Fraction | None, bool]:
 
 
 def _chained(bare: str) -> Fraction | None:
-    """1亿2000万, 20万5000元, 12元5角: every part with its unit, the units falling, no part reaching the last."""
+    """1亿2000万, 20万5000元, 12元5角: every part with its unit, units falling, no part reaching the last."""
     total, ceiling = Fraction(0), None
     for digits, word in _LINK.findall(bare):
         scale = Fraction(*_BELOW_YUAN[word]) if word in _BELOW_YUAN else Fraction(10 ** POWERS[word.upper()])

@@ -1,4 +1,4 @@
-"""Words for one of a fixed set: 等额本息 is equal_installment. An exact alias, or nothing: 等额 is not enough.
+"""Words for one of a fixed set: 等额本息 is equal_installment. An exact alias or nothing; 等额 is not enough.
 
 The sets with their labels and aliases are data: `config/choices.toml`, to which a home may add.
 """
@@ -42,7 +42,7 @@ class ChoiceList:
 
 def choice_key(text: str) -> str:
     """The form in which aliases are compared: NFKC, lower case, without spaces and punctuation."""
-    return "".join(c for c in tidy(text).casefold() if unicodedata.category(c)[0] not in "PZSC")
+    return "".join(c for c in tidy(text).casefold() if unicodedata.category(c)[0] not in "PZC")
 
 
 def read_choice(text: str, table: Mapping[str, str]) -> Reading[str]:

@@ -1,4 +1,4 @@
-"""Dates as people type them: ISO, 2026/1/5, 2026.1.5, 20260105, 2026年1月5日, Excel day numbers (DOMAIN.md 1.8).
+"""Dates as people type them: 2026-01-05, 2026/1/5, 20260105, 2026年1月5日, Excel numbers (DOMAIN.md 1.8).
 
 Two-digit years, missing years and impossible days are refused. Where the year stands last, day and month
 cannot be told apart: the mapping must say `order`, or the column is asked about.
@@ -33,7 +33,9 @@ _FOURTEEN = re.compile(r"(\d{8})(\d{2})(\d{2})(\d{2})", re.ASCII)
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})", re.ASCII)
 _DAY_NAME = re.compile(rf"(\d{{1,2}})[-/ ]?{_NAMED}[-/, ]*(\d{{4}})", re.ASCII)
 _NAME_DAY = re.compile(rf"{_NAMED}[-/ ]?(\d{{1,2}})[-/, ]+(\d{{4}})", re.ASCII)
-_SHORT_YEAR = re.compile(rf"\d{{1,2}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}|\d\d年.*|\d{{1,2}}-?{_NAMED}-?\d\d|\d{{6}}", re.ASCII)
+_SHORT_YEAR = re.compile(
+    rf"\d{{1,2}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}|\d\d年.*|\d{{1,2}}-?{_NAMED}-?\d\d|\d{{6}}", re.ASCII
+)
 _NO_YEAR = re.compile(r"\d{1,2}[-/.]\d{1,2}|.{1,3}月.{1,3}[日号]?", re.ASCII)
 _NO_DAY = re.compile(r"\d{4}[-/.]\d{1,2}|.{4}年(?:.{1,2}月)?", re.ASCII)
 _CLOCK = re.compile(

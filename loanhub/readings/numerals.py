@@ -16,7 +16,9 @@ _LARGE: Final = {"万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
 DIGIT_CHARS: Final = "".join(_DIGITS)
 NUMERAL_CHARS: Final = DIGIT_CHARS + "".join(_SMALL) + "".join(_LARGE)
 
-_DECIMAL = re.compile(r"(\d{1,18})(?:\.(\d{0,25}))?(?:E([+-]?\d{1,2}))?|\.(\d{1,25})", re.ASCII | re.IGNORECASE)
+_DECIMAL = re.compile(
+    r"(\d{1,18})(?:\.(\d{0,25}))?(?:E([+-]?\d{1,2}))?|\.(\d{1,25})", re.ASCII | re.IGNORECASE
+)
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d{0,18})?", re.ASCII)
 
 
@@ -98,4 +100,4 @@ def number_of(text: str) -> Fraction | None:
     tail = digits_of(fraction) if point else ""
     if head is None or tail is None:
         return None
-    return head + (Fraction(int(tail), 10 ** len(tail)) if tail else 0)
+    return Fraction(head) + (Fraction(int(tail), 10 ** len(tail)) if tail else 0)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Final
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final, Literal
 
+from loanhub.money import divided
 from loanhub.readings import Reading, packed, refused, tidy
 from loanhub.readings.numerals import decimal_of
 
@@ -43,7 +46,9 @@ def read_name(text: str, *, company: bool | None = None) -> Reading[str]:
         name = _HAN_DOT.sub("·", name)
     if len(name) < NAME_LEAST:
         return refused("name-length", least=NAME_LEAST, most=NAME_MOST)
-    if company is False and not _PERSON.fullmatch(unicodedata.normalize("NFD", name) if name.isascii() else _base(name)):
+    if company is False and not _PERSON.fullmatch(
+        unicodedata.normalize("NFD", name) if name.isascii() else _base(name)
+    ):
         return refused("name-characters")
     return Reading(name)
 
@@ -63,4 +68,33 @@ def read_whole(text: str, *, least: int = 0, most: int = 2**31) -> Reading[int]:
     if number is None or number.denominator != 1:
         return refused("number-unreadable")
     value = sign * number.numerator
-    return Reading(value) if least <= value <= most else refused("number-out-of-range", least=least, most=most)
+    return (
+        Reading(value) if least <= value <= most else refused("number-out-of-range", least=least, most=most)
+    )
+
+
+def read_ratio(text: str, *, header_unit: Literal["%"] | None = None, most: int = 10) -> Reading[Decimal]:
+    """A share such as a debt-to-income ratio, as a fraction (0.35) with eight places, at most `most`.
+
+    Without a sign in the cell or the header, up to 1 is a fraction and from 3 on percent, with a warning;
+    between them it is `ratio-ambiguous`.
+    """
+    bare = packed(text)
+    if not bare:
+        return refused("cell-empty")
+    number = decimal_of(bare.removesuffix("%"), scientific=True)
+    if number is None:
+        return refused("number-unreadable")
+    warning = None
+    if bare.endswith("%") or header_unit == "%" or number >= 3:
+        warning = None if bare.endswith("%") or header_unit == "%" else "ratio-no-unit"
+        number /= 100
+    elif number > 1:
+        return refused("ratio-ambiguous")
+    if number > most:
+        return refused("number-out-of-range", least=0, most=most)
+    return Reading(_eight_places(number), None, warning)
+
+
+def _eight_places(number: Fraction) -> Decimal:
+    return Decimal(divided(number.numerator * 10**8, number.denominator)).scaleb(-8)

@@ -1,4 +1,4 @@
-"""Interest rates as people type them: 4.9%, 10‰ under 月利率, 月息1分, 日息万分之五, LPR+60BP (DOMAIN.md 1.7).
+"""Interest rates as typed: 4.9%, 10‰ under 月利率, 月息1分, 万分之五/日, LPR+60BP (DOMAIN.md 1.7).
 
 A sign in the cell goes before the header's, a period word in the cell before the header's. What can be read
 two ways is `rate-ambiguous` with both candidates: one question for the whole column settles it.

@@ -1,4 +1,4 @@
-"""Terms of loans as people type them: 12个月, 两年半, 4个季度, 90天, 2026-01-15至2027-01-15 (DOMAIN.md 1.8)."""
+"""Terms of loans as people type them: 12个月, 两年半, 90天, 2026-01-15至2027-01-15 (DOMAIN.md 1.8)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ _UNIT: Final = "|".join(f"(?P<{unit}>{words})" for unit, words in _WORDS)
 _PART = re.compile(rf"零?又?(?P<number>[\d.{NUMERAL_CHARS}点]+)-?(?:{_UNIT})(?P<half>半)?")
 _PLAIN = re.compile(rf"[\d.{NUMERAL_CHARS}]+")
 _TAIL = re.compile(r"(?:期|整|\(含\))$")
-_SPAN = re.compile(r"(?:自|从)?(.{6,20}?)(?:起?(?:至|到|~|—|--|TO)|(?<=\d\d\d)-(?=\d{8}$)|(?<=[\d日])-(?=\d{4}\D))(.{6,20}?)止?")
+_SPAN = re.compile(
+    r"(?:自|从)?(.{6,20}?)(?:起?(?:至|到|~|—|--|TO)|(?<=\d\d\d)-(?=\d{8}$)|(?<=[\d日])-(?=\d{4}\D))(.{6,20}?)止?"
+)
 _RANGE = re.compile(r".*\d\D{0,3}(?:-|~|至|到)\d.*")
 
 

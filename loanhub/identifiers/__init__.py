@@ -1,0 +1,75 @@
+"""Identity numbers, company codes, phones, cards, e-mail: read, checked by their own rules, and masked."""
+
+from loanhub.identifiers.companies import (
+    CompanyCode,
+    company_parts,
+    organisation_check_digit,
+    read_uscc,
+    uscc_check_digit,
+)
+from loanhub.identifiers.contacts import (
+    luhn,
+    read_card,
+    read_email,
+    read_landline,
+    read_mobile,
+    read_phone,
+    read_wechat,
+)
+from loanhub.identifiers.digits import lost_digits
+from loanhub.identifiers.masks import (
+    is_company_name,
+    mask_address,
+    mask_card,
+    mask_email,
+    mask_id,
+    mask_landline,
+    mask_mobile,
+    mask_name,
+    mask_phone,
+    mask_text,
+    mask_wechat,
+)
+from loanhub.identifiers.people import (
+    Gender,
+    birth_of,
+    gender_of,
+    id_check_digit,
+    province_of,
+    read_resident_id,
+    upgraded_id,
+)
+
+__all__ = [
+    "CompanyCode",
+    "Gender",
+    "birth_of",
+    "company_parts",
+    "gender_of",
+    "id_check_digit",
+    "is_company_name",
+    "lost_digits",
+    "luhn",
+    "mask_address",
+    "mask_card",
+    "mask_email",
+    "mask_id",
+    "mask_landline",
+    "mask_mobile",
+    "mask_name",
+    "mask_phone",
+    "mask_text",
+    "mask_wechat",
+    "organisation_check_digit",
+    "province_of",
+    "read_card",
+    "read_email",
+    "read_landline",
+    "read_mobile",
+    "read_phone",
+    "read_resident_id",
+    "read_uscc",
+    "read_wechat",
+    "upgraded_id",
+    "uscc_check_digit",
+]

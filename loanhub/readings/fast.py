@@ -1,7 +1,7 @@
 """The common form of each kind of value, read by column expressions; null where only one value tells.
 
 The column is `cell`, trimmed text. Each must give what the one-value function gives, or null: the property
-test in tests/unit/test_readings.py compares them. Integer arithmetic in polars wraps silently, so digits are
+test in tests/unit/test_readings_columns.py compares them. Integers wrap silently in polars, so digits are
 capped before anything is multiplied.
 """
 

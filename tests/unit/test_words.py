@@ -11,6 +11,7 @@ import pytest
 
 from loanhub.entities import ENTITIES, KINDS
 from loanhub.fields import fields_of
+from loanhub.readings.choices import shipped_choices
 
 RESERVED = {"kinds", "ambiguous"}
 CHINESE = ("\u4e00", "\u9fff")
@@ -71,6 +72,12 @@ def test_every_word_belongs_to_a_field_or_says_what_it_fills(words: dict[str, An
         else:
             assert path in known
             assert known[path] or "aliases_zh" not in about, f"{path} is not filled from sheets"
+
+
+def test_what_a_pseudo_field_sets_besides_is_one_of_the_choices(words: dict[str, Any]) -> None:
+    roles = {about["with"]["role"] for _, about in entries(words) if "with" in about}
+    assert roles == {"spouse", "contact", "guarantor", "controller"}
+    assert roles <= set(shipped_choices()["relation"].values)
 
 
 def test_every_kind_has_a_name(words: dict[str, Any]) -> None:

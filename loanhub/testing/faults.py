@@ -222,6 +222,6 @@ FAULTS: Final[dict[str, tuple[frozenset[str], Planter]]] = {
 
 
 def compatible(codes: list[str], another: str) -> bool:
-    """Whether a fault may stand in the same row as these: they share no column, and all reject or all only warn."""
+    """Whether a fault may stand beside these in a row: no common column, and all reject or all only warn."""
     uses = FAULTS[another][0]
     return all(not uses & FAULTS[code][0] and (code in WARNINGS) == (another in WARNINGS) for code in codes)

@@ -1,0 +1,1 @@
+"""Assesses customers: features, rules over columns, the worst answer kept with reasons."""

@@ -1,0 +1,1 @@
+"""Reminds of dues, promises and follow-ups: planned from facts, re-checked, written and sent."""

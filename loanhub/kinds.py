@@ -90,7 +90,9 @@ class RuleMeta:
 class Rule(Protocol):
     """Assesses customers. Pure: no clock, no database, no network."""
 
-    meta: RuleMeta
+    @property
+    def meta(self) -> RuleMeta:
+        """Who it is, and the features it may see."""
 
     def assess(self, rows: pl.DataFrame) -> Sequence[Outcome | None]:
         """One outcome (None: nothing to say) for each row; columns are the declared features."""
@@ -121,8 +123,13 @@ class Delivery:
 class Channel(Protocol):
     """Carries messages to people. `send` with an id it has seen must not deliver twice."""
 
-    name: str
-    needs: tuple[str, ...]
+    @property
+    def name(self) -> str:
+        """How a timetable calls it."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What it must know of a person: name, mobile, email, address."""
 
     def send(self, letter: Letter, *, home: Path, settings: Mapping[str, Any]) -> Delivery:
         """Deliver one message."""

@@ -1,0 +1,1 @@
+"""Tests of the plugins, each against files it makes itself."""

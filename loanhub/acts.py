@@ -11,9 +11,9 @@ puts is a read; a preview is an act whose puts are not written; an approval is a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import attrs
 import polars as pl
@@ -24,9 +24,12 @@ from loanhub.fields import Dictionary
 from loanhub.policy import Permission, Principal
 from loanhub.records import Columns, Query
 
+if TYPE_CHECKING:
+    from loanhub.kinds import Channel, Rule
+
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
-E_co = TypeVar("E_co", bound=Entity)
+Kept = TypeVar("Kept", bound=Entity)
 
 PARAM: Final = "loanhub.param"
 
@@ -63,6 +66,14 @@ def param(
     )
 
 
+@frozen
+class Offered:
+    """What plugins registered, as far as acts may use it."""
+
+    rules: Sequence[Rule] = ()
+    channels: Mapping[str, Channel] = attrs.field(factory=dict)
+
+
 class Books:
     """The truth at a moment, as acts see it: implemented by the desk over one transaction."""
 
@@ -70,9 +81,9 @@ class Books:
     now: datetime
     who: Principal
     dictionary: Dictionary
-    settings: Mapping[str, Any]
+    settings: Any
 
-    def get(self, kind: type[E_co], key: int) -> E_co:
+    def get(self, kind: type[Kept], key: int) -> Kept:
         """The record, opened. Raises NotFound("no-record")."""
         raise NotImplementedError
 
@@ -92,13 +103,18 @@ class Books:
         """Blind indexes of values of a sealed field, to look them up by equality."""
         raise NotImplementedError
 
+    def landing(self, kind: str) -> set[int]:
+        """Ids of records of a kind that a batch not yet stored has made."""
+        raise NotImplementedError
+
+    plugins: Offered
+
 
 @frozen
 class Facts(Generic[Answer]):
     """What an act decided: the answer, the records to put (entities or columns), and what to audit.
 
-    `about` names the object of the audit line (`customer:12`), `reason` why; `removes` are whole
-    records to take away; `keys` are search keys to add or remove, made by `loanhub.searching`.
+    `about` names the object of the audit line (`customer:12`), `reason` says why, `counts` how many of what.
     """
 
     answer: Answer
@@ -106,28 +122,29 @@ class Facts(Generic[Answer]):
     about: str = ""
     reason: str = ""
     counts: Mapping[str, int] = attrs.field(factory=dict)
-    waits: bool = False
-    """True when a part of what was asked became a pending change (exit 5 at the command line)."""
 
 
 @frozen
 class Act(Generic[Request, Answer]):
     """One thing that may be asked. `name` is the command (`customer.add`) and the route.
 
-    `checker`: needs a second person (from the first account on). `audited`: reads that leave a line.
-    `indexes`: whether the search keys of what it puts are kept up in the same transaction (a long
-    load builds them afterwards).
+    `writes`: False for a read, which gets a reading transaction. `checker`: needs a second person (from
+    the first account on). `audited`: a read that leaves a line. `indexes`: whether the search keys of what
+    it puts are kept up in the same transaction (a long load builds them afterwards). `confirms`: what it
+    puts has been looked at by a person, so reviewed fields are written at once. `hidden`: no command of
+    its own, a step of a job.
     """
 
     name: str
     request: type[Request]
     needs: Permission
     decide: Callable[[Books, Request], Facts[Answer]]
+    writes: bool = True
     checker: bool = False
     audited: bool = False
     indexes: bool = True
+    confirms: bool = False
     hidden: bool = False
-    """Not a command of its own: a step of a job."""
 
 
 @frozen

@@ -1,8 +1,8 @@
-"""The audit log's hash chain: every line carries the hash of the one before, so no line can be changed,
+r"""The audit log's hash chain: every line carries the hash of the one before, so no line can be changed,
 dropped or moved without all later hashes changing.
 
 A line's hash is SHA-256 over its fields as canonical JSON (sorted keys, no spaces, UTF-8) with the
-previous hash in hex, prefixed by `loanhub-audit-1\\n`. Lines hold names of fields, never their values.
+previous hash in hex, prefixed by `loanhub-audit-1\n`. Lines hold names of fields, never their values.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import cast
 
 from attrs import field, frozen
 
@@ -82,5 +83,5 @@ def check(lines: Iterable[Mapping[str, object]]) -> int:
         )
         if not whole:
             raise Damaged("audit-broken", seq=expected)
-        previous = bytes(line["hash"])  # type: ignore[arg-type]
+        previous = cast("bytes", line["hash"])
     return expected

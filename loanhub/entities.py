@@ -285,7 +285,8 @@ class Batch(Entity):
 @frozen(kw_only=True)
 class Statement(Entity):
     """What one file said, a chunk of rows as columns (Arrow IPC, compressed): values by field, row
-    numbers, outcomes and the records they became; and the problems found in them."""
+    numbers, outcomes and the records they became; and the problems found in them.
+    """
 
     KIND: ClassVar[str] = "statement"
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import attrs
 from attrs import frozen
@@ -117,7 +117,7 @@ KEY: Final = "loanhub.field"
 
 
 def field(
-    type: FieldType,  # noqa: A002 - the word of the field dictionary
+    type: FieldType,
     *,
     privacy: Privacy = BUSINESS,
     write: WriteRule = FREE,
@@ -129,16 +129,18 @@ def field(
     default: Any = None,
 ) -> Any:
     """An attribute of an entity with its place in the dictionary; optional unless a default is given."""
-    about = Field(
-        "", "", type, privacy, write, check, choices, refers, sealed=sealed, imported=imported
-    )
+    about = Field("", "", type, privacy, write, check, choices, refers, sealed=sealed, imported=imported)
     return attrs.field(default=default, metadata={KEY: about}, repr=privacy is BUSINESS)
 
 
-@cache
 def fields_of(entity: type) -> Mapping[str, Field]:
     """The fields of an entity class by name, in the order written."""
-    kind: str = entity.KIND  # type: ignore[attr-defined]
+    return _fields_of(cast("Any", entity))
+
+
+@cache
+def _fields_of(entity: Any) -> Mapping[str, Field]:
+    kind: str = entity.KIND
     return {
         a.name: attrs.evolve(a.metadata[KEY], kind=kind, name=a.name)
         for a in attrs.fields(entity)

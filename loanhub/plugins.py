@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -29,7 +30,7 @@ R = TypeVar("R")
 
 GROUP: Final = "loanhub"
 NAMED: Final = ("fields", "formats", "rules", "channels", "stores", "acts", "backups")
-SINGULAR: Final = {name: name.removesuffix("s") for name in NAMED}
+SINGULAR: Final[dict[str, str]] = {name: name.removesuffix("s") for name in NAMED}
 
 
 @frozen
@@ -46,7 +47,8 @@ class Plugin:
 @frozen
 class Failure:
     """What a guarded call came to when the plugin raised: whose fault, and its class; never its words,
-    which may quote data."""
+    which may quote data.
+    """
 
     plugin: str
     error: str
@@ -69,7 +71,7 @@ class Plugins:
         for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
             self._admit(point.name, _version(point), point.load, off)
         for path in sorted(folder.glob("*.py")) if folder and folder.is_dir() else ():
-            self._admit(path.stem, "file", lambda path=path: _module(path), off)
+            self._admit(path.stem, "file", partial(_module, path), off)
         return self
 
     def register(self, name: str, plugin: object) -> None:
@@ -100,7 +102,7 @@ class Plugins:
         for hook in hooks:
             if hook.name in NAMED:
                 own = [i for i in hook.get_hookimpls() if i.plugin is plugin]
-                offered += [(hook.name, thing) for i in own for thing in i.function()]
+                offered += [(hook.name, thing) for i in own for thing in _things(i.function)]
         self._refuse_duplicates(offered)
         for kind, thing in offered:
             self._named[kind].append((name, thing))
@@ -166,7 +168,7 @@ class Plugins:
         found: list[Any] = []
         for impl in self._manager.hook.invariants.get_hookimpls():
             answer, failure = attempt(impl.plugin_name, impl.function, home)
-            found += [failure] if failure else list(answer or ())
+            found += [failure] if failure else _listed(answer)
         return found
 
 
@@ -180,6 +182,14 @@ def attempt(plugin: str, call: Callable[..., R], *args: Any) -> tuple[R | None, 
 
 def _told(impl: pluggy.HookImpl, line: Line) -> Failure | None:
     return attempt(impl.plugin_name, impl.function, line)[1]
+
+
+def _things(offer: Callable[..., Any]) -> list[Any]:
+    return list(offer())
+
+
+def _listed(answer: Any) -> list[Any]:
+    return list(answer or ())
 
 
 def _name(thing: Any) -> str:

@@ -14,9 +14,10 @@ import attrs
 from attrs import frozen
 
 from loanhub import identifiers
+from loanhub.entities import Entity
 from loanhub.errors import NotAllowed
 from loanhub.fields import BUSINESS, SENSITIVE, Field, FieldType, fields_of
-from loanhub.entities import KINDS
+from loanhub.records import Query, Test
 
 Permission = str
 """`kind.verb`: customer.read, customer.write, batch.undo, ...; `*` holds all, `customer.*` all of a kind."""
@@ -41,7 +42,7 @@ class Principal:
 
     def sees_branch(self, branch: str | None) -> bool:
         """Whether a row of `branch` is within the scope."""
-        return self.scope == ALL or self.scope == f"branch:{branch}"
+        return self.scope in (ALL, f"branch:{branch}")
 
 
 def host_operator(name: str) -> Principal:
@@ -100,6 +101,13 @@ class View:
         if not self.who.may(needs):
             raise NotAllowed("not-allowed", who=self.who.name, needs=needs)
 
+    def narrow(self, q: Query) -> Query:
+        """The query within the principal's scope: customers of its branch."""
+        if self.who.scope == ALL or q.kind != "customer":
+            return q
+        branch = self.who.scope.removeprefix("branch:")
+        return attrs.evolve(q, where=(*q.where, Test("branch", "eq", branch)))
+
     def mask(self, answer: Any) -> Any:
         """The answer with every sensitive value of every entity in it masked."""
         return _mask(answer, self)
@@ -110,10 +118,8 @@ class View:
 
 
 def _mask(answer: Any, view: View) -> Any:
-    if isinstance(answer, tuple(KINDS.values())):
-        shown = {
-            name: mask(about, getattr(answer, name)) for name, about in fields_of(type(answer)).items()
-        }
+    if isinstance(answer, Entity):
+        shown = {name: mask(about, getattr(answer, name)) for name, about in fields_of(type(answer)).items()}
         return Shown(answer.KIND, answer.id, answer.version, shown)
     if isinstance(answer, dict):
         return {key: _mask(value, view) for key, value in answer.items()}

@@ -46,9 +46,7 @@ class FunctionRule:
         return [self.function(RowView(row)) for row in rows.select(self.meta.features).iter_rows(named=True)]
 
 
-def rule(
-    *, id: str, version: str, features: tuple[str, ...]  # noqa: A002 - the word of the rule's meta
-) -> Callable[[Assess], FunctionRule]:
+def rule(*, id: str, version: str, features: tuple[str, ...]) -> Callable[[Assess], FunctionRule]:
     """Make a Rule of a function; its docstring's first line says what it does."""
 
     def lift(function: Assess) -> FunctionRule:

@@ -6,14 +6,26 @@ record can be shown as of a past moment. A derived table may be dropped and buil
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
+import polars as pl
 from attrs import frozen
 
 from loanhub.entities import ENTITIES, Entity
 from loanhub.fields import INTEGERS, Field, FieldType, fields_of
 
 ColumnType = Literal["integer", "text", "blob", "date", "boolean", "json"]
+
+
+FRAME_TYPES: Final[dict[str, Any]] = {
+    "integer": pl.Int64,
+    "text": pl.String,
+    "blob": pl.Binary,
+    "date": pl.String,
+    "boolean": pl.Boolean,
+    "json": pl.String,
+}
+"""Types of stored values in a frame going down to a store; coming up, days are `pl.Date`."""
 
 
 @frozen

@@ -17,12 +17,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 from attrs import frozen
 
-from loanhub.records import TAIL, Probe
+from loanhub.records import TAIL, Columns, Diff, Probe, Record
+from loanhub.schema import FRAME_TYPES, SEARCH_KEY, schema
 
 LONGEST: Final = 24
 """Characters kept of a token's text: longer look-ups compare as far as this."""
@@ -57,8 +58,10 @@ def initials(name: str) -> str:
 
 def _tokens(letter: str, ids: pl.Series, texts: pl.Series) -> pl.DataFrame:
     frame = pl.DataFrame({"token": texts.rename("token"), "id": ids})
-    return frame.drop_nulls().filter(pl.col("token") != "").with_columns(
-        (pl.lit(f"{letter}:") + pl.col("token")).alias("token")
+    return (
+        frame.drop_nulls()
+        .filter(pl.col("token") != "")
+        .with_columns((pl.lit(f"{letter}:") + pl.col("token")).alias("token"))
     )
 
 
@@ -133,6 +136,35 @@ def keys(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
 
 INDEXED: Final = ("customer", "loan")
 """Kinds that have search keys."""
+
+
+def changes(columns: Columns, diff: Diff, *, new: bool = True) -> list[Columns]:
+    """The search keys to add and to take away after a put of sealed columns; `new=False` leaves new
+    records for later."""
+    kind, found = columns.kind, []
+    table = schema().table(kind)
+    shape = {"id": pl.Int64, **{c.name: FRAME_TYPES[c.type] for c in table.columns}}
+    ids = list(diff.new) if new else []
+    made = columns.frame.filter(pl.col("id").is_in(ids)) if ids else columns.frame.clear()
+    before = _frame([b for b, _ in diff.changed] + list(diff.removed), shape)
+    after = _frame([a for _, a in diff.changed], shape)
+    old, fresh = keys(kind, before), keys(kind, after)
+    added = pl.concat([keys(kind, _whole(made, shape)), fresh.join(old, on=["token", "id"], how="anti")])
+    lost = old.join(fresh, on=["token", "id"], how="anti")
+    if added.height:
+        found.append(Columns(SEARCH_KEY, added.sort("token", "id")))
+    if lost.height:
+        found.append(Columns(SEARCH_KEY, lost, gone=True))
+    return found
+
+
+def _frame(records: list[Record], shape: dict[str, Any]) -> pl.DataFrame:
+    return pl.DataFrame([{n: r.get(n) for n in shape} for r in records], schema=shape)
+
+
+def _whole(frame: pl.DataFrame, shape: dict[str, Any]) -> pl.DataFrame:
+    missing = [pl.lit(None, dtype).alias(n) for n, dtype in shape.items() if n not in frame.columns]
+    return frame.with_columns(missing)
 
 
 def _digits(texts: pl.Series) -> pl.Series:

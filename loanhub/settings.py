@@ -1,12 +1,12 @@
 """The home folder and its settings: typed TOML, read fail-closed, with the defaults that LoanHub ships.
 
-    HOME/loanhub.toml     the institution's own settings, over those of `config/loanhub.toml`
-    HOME/words.toml       its own names for fields and headers, over those of `config/words.toml`
-    HOME/keys/ data/      the keyring; the encrypted database
-    HOME/drop/ returns/   where sheets are dropped; where the answer to the clerk lies
-    HOME/archive/ documents/   originals and papers, sealed
-    HOME/plugins/         single-file plugins
-    HOME/processing/ tmp/ letters/   files at work; scratch, emptied at start; letters written
+HOME/loanhub.toml     the institution's own settings, over those of `config/loanhub.toml`
+HOME/words.toml       its own names for fields and headers, over those of `config/words.toml`
+HOME/keys/ data/      the keyring; the encrypted database
+HOME/drop/ returns/   where sheets are dropped; where the answer to the clerk lies
+HOME/archive/ documents/   originals and papers, sealed
+HOME/plugins/         single-file plugins
+HOME/processing/ tmp/ letters/   files at work; scratch, emptied at start; letters written
 """
 
 from __future__ import annotations
@@ -71,6 +71,23 @@ class Home:
         return self.settings_file.is_file() and self.keyring.is_file()
 
 
+CLERK: Final[tuple[str, ...]] = (
+    "customer.write",
+    "relation.write",
+    "loan.write",
+    "instalment.write",
+    "receipt.write",
+    "credit.write",
+    "follow_up.write",
+    "collateral.write",
+    "batch.write",
+)
+
+
+def _clerk() -> list[str]:
+    return list(CLERK)
+
+
 @frozen(kw_only=True)
 class Drop:
     """A drop folder: who owns it, what that owner may write, and which rows.
@@ -83,21 +100,8 @@ class Drop:
     owner: str
     role: str = "clerk"
     scope: str = "all"
-    rights: list[str] = attrs.field(factory=lambda: list(CLERK))
+    rights: list[str] = attrs.field(factory=_clerk)
     poll: bool = False
-
-
-CLERK: Final = (
-    "customer.write",
-    "relation.write",
-    "loan.write",
-    "instalment.write",
-    "receipt.write",
-    "credit.write",
-    "follow_up.write",
-    "collateral.write",
-    "batch.write",
-)
 
 
 @frozen(kw_only=True)

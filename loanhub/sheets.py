@@ -128,8 +128,7 @@ def _cell(value: object) -> Cell:
     if isinstance(value, str):
         return value, CellKind.TEXT
     if isinstance(value, tuple):
-        text, kind = value
-        return text, CellKind(kind)
+        return value
     if isinstance(value, bool):
         return str(value).upper(), CellKind.BOOL
     if isinstance(value, int | float | Decimal):

@@ -1,0 +1,101 @@
+"""The books over one transaction: what an act sees of the truth, opened and narrowed to its principal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import TYPE_CHECKING, cast
+
+import polars as pl
+from attrs import define, evolve, field
+
+from loanhub.acts import Books, Kept, Offered
+from loanhub.entities import Batch, Entity
+from loanhub.entities import Sequence as IdSequence
+from loanhub.errors import NotFound
+from loanhub.fields import Dictionary
+from loanhub.kinds import Line, ReadTx
+from loanhub.policy import Principal, View
+from loanhub.records import Query, Record, Test, opened, to_entity
+from loanhub.settings import Settings
+
+if TYPE_CHECKING:
+    from loanhub.institution import Institution
+
+
+@define
+class DeskBooks(Books):
+    """The books over one transaction; `sequences` are the id counters it has moved on."""
+
+    who: Principal
+    now: datetime
+    today: date
+    dictionary: Dictionary = field(repr=False)
+    settings: Settings
+    plugins: Offered = field(repr=False)
+    _house: Institution = field(repr=False)
+    _tx: ReadTx = field(repr=False)
+    _view: View
+    sequences: dict[str, IdSequence] = field(factory=dict)
+
+    @classmethod
+    def over(cls, house: Institution, tx: ReadTx, who: Principal) -> DeskBooks:
+        """The books of a house over a transaction, for a principal, at this moment."""
+        now = house.clock.now()
+        offered = Offered(house.plugins.rules, house.plugins.channels)
+        today = now.astimezone(house.zone).date()
+        return cls(who, now, today, house.dictionary, house.settings, offered, house, tx, View(who))
+
+    def get(self, kind: type[Kept], key: int) -> Kept:
+        """The record, opened. Raises NotFound("no-record")."""
+        record = self._tx.get(kind.KIND, key)
+        if record is None:
+            raise NotFound("no-record", kind=kind.KIND, id=key)
+        entity = to_entity(kind.KIND, opened(kind.KIND, record, self._house.field_keys))
+        return cast("Kept", entity)
+
+    def find(self, q: Query) -> Iterator[Entity]:
+        """Matching records, narrowed to what the principal may see."""
+        for record in self._tx.find(self._view.narrow(q)):
+            yield to_entity(q.kind, opened(q.kind, record, self._house.field_keys))
+
+    def columns(self, q: Query) -> pl.DataFrame:
+        """The same as a frame of stored values (sealed fields stay sealed)."""
+        return self._tx.columns(self._view.narrow(q))
+
+    def lines(self, after: int = 0, limit: int | None = None) -> Iterator[Line]:
+        """Lines of the audit log."""
+        return self._tx.lines(after, limit)
+
+    def allot(self, kind: str, n: int = 1) -> int:
+        """The first of `n` new ids."""
+        known = self.sequences.get(kind)
+        if known is None:
+            q = Query("sequence", (Test("name", "eq", kind),))
+            found = next(iter(self._tx.find(q)), None)
+            known = IdSequence(name=kind) if found is None else _sequence(found)
+        self.sequences[kind] = evolve(known, next=known.next + n)
+        return known.next
+
+    def blind(self, path: str, values: list[str | None]) -> list[bytes | None]:
+        """Blind indexes of values of a sealed field."""
+        return self._house.field_keys.blind(self._house.dictionary[path], values)
+
+    def open_column(self, path: str, ids: list[int], sealed: list[bytes | None]) -> list[str | None]:
+        """Values of a sealed column in plain."""
+        return self._house.field_keys.open(self._house.dictionary[path], ids, sealed)
+
+    def landing(self, kind: str) -> set[int]:
+        """Ids of records of a kind that a batch not yet stored has made."""
+        found: set[int] = set()
+        for batch in self._tx.find(Query(Batch.KIND, (Test("status", "eq", "landing"),))):
+            q = Query("statement", (Test("batch_id", "eq", batch["id"]),))
+            for statement in self._tx.find(q):
+                said = pl.read_ipc(statement["said"])
+                if f"#{kind}" in said.columns:
+                    found.update(said[f"#{kind}"].drop_nulls().to_list())
+        return found
+
+
+def _sequence(record: Record) -> IdSequence:
+    return IdSequence(id=record["id"], version=record["version"], name=record["name"], next=record["next"])

@@ -1,0 +1,58 @@
+"""One row against a record that is there: what the sheet itself changed, and where both changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+
+@frozen
+class Verdict:
+    """Fields to write, and fields where the record changed since the source last spoke."""
+
+    changes: Mapping[str, Any] = field(factory=dict, repr=False)
+    conflicts: tuple[str, ...] = ()
+
+    def and_(self, other: Verdict) -> Verdict:
+        """Two verdicts of one row together."""
+        return Verdict({**self.changes, **other.changes}, (*self.conflicts, *other.conflicts))
+
+
+def compare(
+    record: Mapping[str, Any],
+    stated: Mapping[str, Any],
+    last: Mapping[str, Any] | None,
+    cleared: set[str],
+    *,
+    same_file: bool = False,
+) -> Verdict:
+    """Decide each field. `last` is what the source said before (None: it never spoke of this row).
+
+    An empty cell says nothing. A value the record lacks is filled in. A value the sheet did not change is
+    left, whatever the record says. A changed value is applied where the record still is what the source
+    said last; else both changed: a conflict. `same_file`: an earlier row of the file made the record, and
+    the first value stands.
+    """
+    changes: dict[str, Any] = {}
+    conflicts: list[str] = []
+    for name, value in stated.items():
+        wanted = None if name in cleared else value
+        if value is None and name not in cleared:
+            continue
+        now = record.get(name)
+        if wanted == now or (last is not None and last.get(name) == value and name not in cleared):
+            continue
+        untouched = last is not None and now == last.get(name)
+        if (
+            (now is None and not same_file)
+            or untouched
+            or (name in cleared and last is None and not same_file)
+        ):
+            changes[name] = wanted
+        elif now is None:
+            changes[name] = wanted
+        else:
+            conflicts.append(name)
+    return Verdict(changes, tuple(conflicts))

@@ -1,0 +1,314 @@
+"""A file's journey from claimed to stored, a step at a time; killed anywhere, it goes on where it was.
+
+claimed: the batch is known, then the file lies in `processing` under its digest. landing: its plan is
+decided, and chunks of rows land, each with its checkpoint. Then the search keys, the report, the sealed
+original; stored; and last the plain file goes.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from attrs import define, evolve, field, frozen
+
+from loanhub.entities import Batch
+from loanhub.errors import LoanHubError, Refused
+from loanhub.files import move, need_space, safe_name, sha256_of
+from loanhub.jobs import Progress
+from loanhub.keys import bind, seal_file
+from loanhub.policy import Principal
+from loanhub.services.intake import mapfile, steps
+from loanhub.services.intake.layout import find_table
+from loanhub.services.intake.mapping import decide, fingerprint, known
+from loanhub.services.intake.plans import SheetPlan
+from loanhub.services.intake.report import ReadSheet, Report, write
+from loanhub.services.intake.rows import Prepared, prepare
+from loanhub.services.intake.spool import Contents, spool
+from loanhub.settings import Drop
+from loanhub.texts import Lang
+from loanhub.words import Words
+
+if TYPE_CHECKING:
+    from loanhub.desk import Desk
+    from loanhub.institution import Institution
+
+LARGE = 20_000
+"""Rows from which on the search keys are built after landing."""
+SLICE = 50_000
+"""Search keys a transaction."""
+
+
+@frozen
+class Incoming:
+    """A file to take in: where it is, its name for people, the drop folder it lies in, if any."""
+
+    path: Path
+    name: str
+    drop: Drop | None = None
+    mapping: Path | None = None
+
+
+@define
+class Intake:
+    """Takes files into one institution."""
+
+    house: Institution
+    lang: Lang
+    words: Words = field(repr=False)
+    done: list[Batch] = field(factory=list)
+    dry: bool = False
+
+    @classmethod
+    def of(cls, house: Institution, lang: Lang, *, dry: bool = False) -> Intake:
+        """An intake with the words of the home."""
+        return cls(house, lang, Words.of(house.home, house.settings, house.dictionary), dry=dry)
+
+    # -- where things are ------------------------------------------------------------------------------
+
+    def desk(self, drop: Drop | None) -> Desk:
+        """The desk a batch acts at: its drop folder's owner, or the host operator."""
+        if drop is None:
+            return self.house.desk()
+        return self.house.desk(
+            Principal(drop.owner, drop.role, frozenset(drop.rights), drop.scope, via=f"drop:{drop.folder}")
+        )
+
+    def returns(self, owner: str) -> Path:
+        """The return folder of an owner."""
+        folder = self.house.home / "returns" / safe_name(owner)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def processing(self, batch: Batch) -> Path:
+        """Where the file lies while it is worked on."""
+        return self.house.home / "processing" / f"{batch.sha256}{Path(batch.name).suffix.lower()[:8]}"
+
+    def archived(self, batch: Batch) -> Path:
+        """Where the sealed original lies."""
+        return self.house.home / "archive" / batch.sha256[:2] / f"{batch.sha256}.sealed"
+
+    def drop_of(self, batch: Batch) -> Drop | None:
+        """The drop folder a batch came through."""
+        return next((d for d in self.house.settings.drop if d.folder == batch.folder), None)
+
+    # -- the journey -----------------------------------------------------------------------------------
+
+    def take(self, incoming: Incoming) -> Iterator[Progress]:
+        """One file, whole. Its batch is the last of `done` at the end."""
+        desk = self.desk(incoming.drop)
+        need_space(self.house.home.root, incoming.path.stat().st_size * 3)
+        claim = steps.Claim(
+            sha256_of(incoming.path),
+            incoming.name,
+            incoming.drop.folder if incoming.drop else "",
+            incoming.drop.owner if incoming.drop else desk.who.name,
+        )
+        batch = desk.do(steps.CLAIM, claim, preview=self.dry)
+        if batch.status == "stored":
+            yield from self._duplicate(batch, incoming)
+            return
+        path = incoming.path if self.dry else self._hold(batch, incoming)
+        beside = incoming.mapping or mapfile.beside(incoming.path)
+        yield from self.go_on(batch, desk, path, beside)
+
+    def go_on(self, batch: Batch, desk: Desk, path: Path, beside: Path | None) -> Iterator[Progress]:
+        """Work on a batch whose file lies at `path`, from wherever it is."""
+        try:
+            yield Progress(0, 0, "reading")
+            with self.house.scratch() as scratch:
+                disabled = self.house.settings.plugins.disabled
+                contents = spool(path, scratch, self.house.home / "plugins", disabled, self.house.settings.intake)
+                yield from self._work(batch, desk, contents, beside, path)
+        except Refused as error:
+            self._refuse(batch, desk, error, path)
+
+    def _duplicate(self, batch: Batch, incoming: Incoming) -> Iterator[Progress]:
+        if incoming.drop and not self.dry:
+            incoming.path.unlink(missing_ok=True)
+        self.done.append(evolve(batch, status="duplicate"))
+        yield Progress(1, 1, "duplicate")
+
+    def _hold(self, batch: Batch, incoming: Incoming) -> Path:
+        """The file under its digest: moved out of a drop folder, copied from anywhere else."""
+        target = self.processing(batch)
+        if incoming.drop:
+            move(incoming.path, target)
+        elif not target.exists():
+            draft = target.with_suffix(".part")
+            shutil.copyfile(incoming.path, draft)
+            move(draft, target)
+        return target
+
+    def _refuse(self, batch: Batch, desk: Desk, error: LoanHubError, path: Path) -> None:
+        refusal = {"code": error.code, **{k: str(v) for k, v in error.facts.items()}}
+        values = {"status": "refused", "refusal": refusal}
+        refused = evolve(batch, **values)
+        report = self._report(refused, [], pl.DataFrame())
+        if not self.dry:
+            self._archive(batch, path)
+            ended = {**values, "report": str(report), "finished": self.house.clock.now()}
+            refused = desk.do(steps.REFUSE, steps.Change(batch.id, ended))
+            path.unlink(missing_ok=True)
+        self.done.append(evolve(refused, report=str(report)))
+
+    def _work(
+        self, batch: Batch, desk: Desk, contents: Contents, beside: Path | None, path: Path
+    ) -> Iterator[Progress]:
+        plans = self._plans(desk, contents, beside)
+        if any(p.questions for _, p in plans):
+            self._ask(batch, desk, plans)
+            return
+        self._remember(desk, plans, beside)
+        prepared = prepare(self, plans)
+        batch = self._planned(batch, desk, contents, prepared)
+        yield from self._land(batch, desk, prepared)
+        if not self.dry:
+            batch = yield from self._index(batch, desk, prepared)
+        self._finish(batch, desk, prepared, path)
+
+    def _plans(self, desk: Desk, contents: Contents, beside: Path | None) -> list[tuple[Any, SheetPlan]]:
+        """The sheets that hold tables with their plans; Refused when there are none."""
+        document = mapfile.read(beside, self.words) if beside else {}
+        found = []
+        for number, sheet in enumerate(contents.sheets):
+            own = mapfile.of_sheet(document, sheet.name)
+            if sheet.hidden or own.get("skip"):
+                continue
+            table = find_table(sheet, lambda header: known(self.words, header), own.get("header_row"))
+            if table is None:
+                continue
+            memory = desk.do(steps.RECALL, steps.Recall(fingerprint(list(table.headers.values()))))
+            plan = decide(table, self.words, memory, own)
+            if not plan.fields and not own.get("columns"):
+                continue
+            found.append(((number, table), plan))
+        if not found:
+            raise Refused("no-rows" if not any(s.rows for s in contents.sheets) else "no-usable-columns")
+        return found
+
+    def _ask(self, batch: Batch, desk: Desk, plans: list[tuple[Any, SheetPlan]]) -> None:
+        """Write the questions where the clerk will find them, and wait."""
+        drop = self.drop_of(batch)
+        folder = self.house.home.root / drop.folder if drop else self.returns(batch.owner)
+        path = folder / f"{batch.name}.mapping.toml"
+        decisions = {"sheets": [{"plan": p.as_json()} for _, p in plans]}
+        values = {"status": "needs-mapping", "decisions": decisions, "report": str(path)}
+        if not self.dry:
+            text = mapfile.questions([p for _, p in plans], self.words, self.lang)
+            path.write_text(text, encoding="utf-8")
+            batch = desk.do(steps.PLAN, steps.Change(batch.id, values))
+        self.done.append(evolve(batch, **values))
+
+    def _remember(self, desk: Desk, plans: list[tuple[Any, SheetPlan]], beside: Path | None) -> None:
+        """Keep what a person decided, for the next file of the same layout."""
+        for _, plan in plans:
+            told = beside is not None and any(c.how == "file" for c in plan.columns)
+            if told and not self.dry:
+                headers = tuple(c.header for c in plan.columns)
+                desk.do(steps.REMEMBER, steps.Remember(plan.fingerprint, headers, mapfile.kept(plan)))
+
+    def _planned(self, batch: Batch, desk: Desk, contents: Contents, prepared: Prepared) -> Batch:
+        values: Mapping[str, Any] = {
+            "status": "landing",
+            "content": prepared.kind,
+            "decisions": {
+                "format": contents.format,
+                "notes": list(contents.notes),
+                "sheets": [s.decisions() for s in prepared.sheets],
+                "chunk": prepared.chunk,
+            },
+        }
+        if batch.status == "landing" or self.dry:
+            return evolve(batch, **{**values, "decisions": batch.decisions or values["decisions"]})
+        return desk.do(steps.PLAN, steps.Change(batch.id, values))
+
+    def _land(self, batch: Batch, desk: Desk, prepared: Prepared) -> Iterator[Progress]:
+        later = prepared.total > LARGE
+        prepared.restore(desk.do(steps.CHUNKS, steps.Of(batch.id)) if batch.chunks else [])
+        for number, chunk in prepared.chunks(batch, start=batch.chunks):
+            said = desk.do(steps.SAID, steps.Said(chunk.source, chunk.values["#hash"], batch.id))
+            landed = prepared.land(desk, evolve(chunk, said=said), later=later, dry=self.dry)
+            prepared.learn(number, landed)
+            yield Progress(prepared.seen(number), prepared.total, "landing")
+
+    def _index(self, batch: Batch, desk: Desk, prepared: Prepared) -> Iterator[Progress]:
+        if prepared.total > LARGE:
+            keys = desk.do(steps.KEYS, steps.Of(batch.id))
+            for start in range(0, keys.height, SLICE):
+                part = keys.slice(start, SLICE)
+                desk.do(steps.INDEX, steps.Index(batch.id, part, start + part.height))
+                yield Progress(start + part.height, keys.height, "indexing")
+        return desk.do(steps.SHOW, steps.Of(batch.id))
+
+    def _finish(self, batch: Batch, desk: Desk, prepared: Prepared, path: Path) -> None:
+        sheets = [ReadSheet(s.table, s.plan, s.rows) for s in prepared.sheets]
+        counts = prepared.counts if self.dry else {}
+        ended = evolve(batch, status="stored", waiting=batch.waiting + prepared.waiting, **counts)
+        problems = prepared.problems if self.dry else desk.do(steps.PROBLEMS, steps.Of(batch.id))
+        report = self._report(ended, sheets, problems)
+        if self.dry:
+            self.done.append(evolve(ended, report=str(report)))
+            return
+        self._archive(batch, path)
+        values = {
+            "status": "stored",
+            "waiting": ended.waiting,
+            "report": str(report),
+            "finished": self.house.clock.now(),
+        }
+        self.done.append(desk.do(steps.FINISH, steps.Change(batch.id, values)))
+        path.unlink(missing_ok=True)
+        if drop := self.drop_of(batch):
+            (self.house.home.root / drop.folder / f"{batch.name}.mapping.toml").unlink(missing_ok=True)
+
+    def _report(self, batch: Batch, sheets: list[ReadSheet], problems: pl.DataFrame) -> Path:
+        path = self.returns(batch.owner) / report_name(batch.name, dry=self.dry)
+        write(path, Report(batch, sheets, problems, self.words, self.lang))
+        return path.absolute()
+
+    def _archive(self, batch: Batch, path: Path) -> None:
+        """The original sealed under its digest; sealing it again after a crash does no harm."""
+        target = self.archived(batch)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() or not path.exists():
+            return
+        draft = target.with_suffix(".part")
+        with path.open("rb") as source, draft.open("wb") as sealed:
+            seal_file(self.house.keyring.seal_key("archive"), source, sealed, bind("archive", batch.sha256))
+        move(draft, target)
+
+    def unfinished(self) -> list[Batch]:
+        """Batches that were begun and not ended, oldest first."""
+        return self.house.desk().do(steps.UNFINISHED, steps.Nothing())
+
+    def resume(self) -> Iterator[Progress]:
+        """Go on with what was begun: after a kill, or when a mapping has been answered."""
+        for batch in self.unfinished():
+            path, drop = self.processing(batch), self.drop_of(batch)
+            answered = self._answered(batch)
+            if not path.exists() or (batch.status == "needs-mapping" and answered is None):
+                continue
+            yield from self.go_on(batch, self.desk(drop), path, answered or None)
+
+    def _answered(self, batch: Batch) -> Path | None:
+        """The mapping file of a batch when every question in it is answered."""
+        drop = self.drop_of(batch)
+        folder = self.house.home.root / drop.folder if drop else self.returns(batch.owner)
+        path = folder / f"{batch.name}.mapping.toml"
+        if not path.is_file():
+            return None
+        return path if f'"{mapfile.OPEN}"' not in path.read_text(encoding="utf-8") else None
+
+
+def report_name(name: str, *, dry: bool = False) -> str:
+    """The report's file name: of a corrected report the same again."""
+    stem = Path(name).stem
+    while stem.endswith(".report"):
+        stem = stem.removesuffix(".report")
+    return safe_name(f"{stem}.{'preview' if dry else 'report'}.xlsx")
+
+

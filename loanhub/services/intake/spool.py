@@ -1,0 +1,136 @@
+"""Read a file in a limited child process: its sheets go into scratch as Arrow files, facts come back.
+
+The child holds no keys and no network. What it hands back are plain JSON values; the cells themselves
+stay in files of the private scratch folder, which is emptied at every start.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from attrs import field, frozen
+
+from loanhub import cage
+from loanhub.errors import Refused
+from loanhub.files import Content, sniff
+from loanhub.plugins import Plugins
+from loanhub.settings import Intake
+
+PLAIN_REASONS = {
+    Content.HTML: "file-is-html",
+    Content.EMPTY: "file-empty",
+    Content.PDF: "file-is-pdf",
+    Content.IMAGE: "file-is-image",
+    Content.OLE_ENCRYPTED: "password-protected",
+}
+
+
+@frozen
+class Spooled:
+    """One sheet in scratch: `blocks` are Arrow files in order, `merges` ranges (row, column, row, column)."""
+
+    name: str
+    hidden: bool
+    blocks: tuple[Path, ...] = field(repr=False)
+    rows: int
+    width: int
+    merges: tuple[tuple[int, int, int, int], ...] = field(repr=False, default=())
+    notes: tuple[str, ...] = ()
+
+    def cells(self, columns: list[int], blocks: slice = slice(None)) -> pl.DataFrame:
+        """Row numbers, hidden marks and the named columns; a column a block lacks is empty there."""
+        names = ["row", "hidden", *(f"{letter}{i}" for i in columns for letter in "ck")]
+        frames = [_completed(pl.read_ipc(path), names) for path in self.blocks[blocks]]
+        return pl.concat(frames) if frames else _completed(_nothing(), names)
+
+    def head(self, rows: int) -> pl.DataFrame:
+        """The first rows whole."""
+        columns = list(range(self.width))
+        return self.cells(columns, slice(0, 1)).head(rows)
+
+
+def _nothing() -> pl.DataFrame:
+    return pl.DataFrame(schema={"row": pl.UInt32, "hidden": pl.Boolean})
+
+
+def _completed(frame: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    missing = [
+        (pl.lit(None, pl.String) if name[0] == "c" else pl.lit(0, pl.UInt8)).alias(name)
+        for name in names
+        if name not in frame.columns
+    ]
+    return frame.with_columns(missing).select(names)
+
+
+@frozen
+class Contents:
+    """What was read: which format claimed the file, what it is, and its sheets."""
+
+    format: str
+    content: str
+    notes: tuple[str, ...]
+    sheets: tuple[Spooled, ...]
+
+
+def spool(path: Path, folder: Path, plugins: Path, disabled: list[str], limits: Intake) -> Contents:
+    """Read a file into `folder`. Raises Refused with a plain reason; a child that dies is Refused too."""
+    found: dict[str, Any] = cage.run(
+        "loanhub.services.intake.spool:read",
+        str(path),
+        str(folder),
+        str(plugins),
+        disabled,
+        memory=limits.read_memory_mb << 20,
+        cpu=limits.read_seconds,
+        wall=float(limits.read_seconds * 2),
+    )
+    sheets = tuple(
+        Spooled(
+            name=str(s["name"]),
+            hidden=bool(s["hidden"]),
+            blocks=tuple(folder / Path(str(b)).name for b in s["blocks"]),
+            rows=int(s["rows"]),
+            width=int(s["width"]),
+            merges=tuple((int(m[0]), int(m[1]), int(m[2]), int(m[3])) for m in s["merges"]),
+            notes=tuple(str(n) for n in s["notes"]),
+        )
+        for s in found["sheets"]
+    )
+    return Contents(
+        str(found["format"]), str(found["content"]), tuple(str(n) for n in found["notes"]), sheets
+    )
+
+
+def read(path: str, folder: str, plugins: str, disabled: list[str]) -> dict[str, Any]:
+    """In the child: find the one format that claims the file, and write its sheets out block by block."""
+    file = Path(path)
+    loaded = Plugins.load(Path(plugins), disabled)
+    claims = [(f, claim) for f in loaded.formats if (claim := f.claims(file)) is not None]
+    if not claims:
+        raise Refused(PLAIN_REASONS.get(sniff(file), "file-not-recognised"))
+    if len(claims) > 1:
+        raise Refused("file-claimed-twice", formats=", ".join(f.name for f, _ in claims))
+    reader, claim = claims[0]
+    sheets = []
+    for number, sheet in enumerate(reader.sheets(file)):
+        blocks, rows, width = [], 0, 0
+        for part, frame in enumerate(sheet.blocks()):
+            target = Path(folder) / f"sheet-{number}-{part:05}.arrow"
+            frame.write_ipc(target, compression="lz4")
+            blocks.append(target.name)
+            rows += frame.height
+            width = max(width, *(int(c[1:]) + 1 for c in frame.columns if c[0] == "c"), 0)
+        sheets.append(
+            {
+                "name": sheet.name,
+                "hidden": sheet.hidden,
+                "blocks": blocks,
+                "rows": rows,
+                "width": width,
+                "merges": [list(m) for m in sheet.merged()],
+                "notes": list(sheet.noted()),
+            }
+        )
+    return {"format": claim.format, "content": claim.content, "notes": list(claim.notes), "sheets": sheets}

@@ -1,0 +1,198 @@
+"""The acts a file's journey is made of: claimed, planned, landed, indexed, stored; or refused.
+
+All are hidden steps of the intake job; each leaves its audit line under the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import polars as pl
+from attrs import evolve, field, frozen
+
+from loanhub import searching
+from loanhub.acts import Act, Books, Facts
+from loanhub.entities import Batch, Layout
+from loanhub.records import Columns, Query, Test
+from loanhub.schema import SEARCH_KEY
+from loanhub.services.intake.said import OUTCOMES, last_said, statements, unpacked
+
+
+@frozen
+class Claim:
+    """A file taken: its digest, name, and the drop folder and owner it came through."""
+
+    sha256: str
+    name: str
+    folder: str
+    owner: str
+
+
+def claim(books: Books, request: Claim) -> Facts[Batch]:
+    """The batch of a file: a new one, or the one that is not finished, or the one that stored it."""
+    q = Query(Batch.KIND, (Test("sha256", "eq", request.sha256),))
+    for known in books.find(q):
+        if isinstance(known, Batch) and known.status not in {"undone", "refused"}:
+            return Facts(known)
+    batch = Batch(
+        id=books.allot(Batch.KIND),
+        sha256=request.sha256,
+        name=request.name,
+        folder=request.folder,
+        owner=request.owner,
+        received=books.now,
+    )
+    return Facts(batch, (batch,), about=f"batch:{batch.id}")
+
+
+@frozen
+class Change:
+    """New values for a batch."""
+
+    batch: int
+    values: Mapping[str, Any] = field(repr=False)
+
+
+def change(books: Books, request: Change) -> Facts[Batch]:
+    """The batch with new values: its plan, its refusal, its end."""
+    batch = evolve(books.get(Batch, request.batch), **request.values)
+    return Facts(evolve(batch, version=batch.version + 1), (batch,), about=f"batch:{batch.id}")
+
+
+@frozen
+class Remember:
+    """A mapping to be kept for a header layout."""
+
+    fingerprint: str
+    headers: tuple[str, ...]
+    mapping: Mapping[str, Any]
+
+
+def remember(books: Books, request: Remember) -> Facts[int]:
+    """Keep the mapping; an older one of the same layout becomes history."""
+    known = layout_of(books, request.fingerprint)
+    layout = Layout(
+        id=known.id if known else books.allot(Layout.KIND),
+        version=known.version if known else 0,
+        fingerprint=request.fingerprint,
+        headers=list(request.headers),
+        mapping=dict(request.mapping),
+        decided_by=books.who.name,
+    )
+    return Facts(layout.id, (layout,), about=f"layout:{layout.id}")
+
+
+def layout_of(books: Books, fingerprint: str) -> Layout | None:
+    """The mapping remembered for a layout."""
+    q = Query(Layout.KIND, (Test("fingerprint", "eq", fingerprint),))
+    return next((e for e in books.find(q) if isinstance(e, Layout)), None)
+
+
+@frozen
+class Recall:
+    """Ask for the mapping of a layout."""
+
+    fingerprint: str
+
+
+def recall(books: Books, request: Recall) -> Facts[dict[str, Any]]:
+    """The mapping remembered for a layout, empty when there is none."""
+    known = layout_of(books, request.fingerprint)
+    return Facts({} if known is None else dict(known.mapping))
+
+
+@frozen
+class Said:
+    """Ask what a source said last of some rows."""
+
+    source: str
+    keys: pl.Series = field(repr=False, eq=False)
+    batch: int
+
+
+def said(books: Books, request: Said) -> Facts[pl.DataFrame]:
+    """What the source said last, as a frame by key."""
+    return Facts(last_said(books, request.source, request.keys, request.batch))
+
+
+@frozen
+class Of:
+    """A batch."""
+
+    batch: int
+
+
+def chunks(books: Books, request: Of) -> Facts[list[pl.DataFrame]]:
+    """The rows of every chunk landed so far, as kept."""
+    return Facts([unpacked(s.said) for s in statements(books, request.batch)])
+
+
+def problems(books: Books, request: Of) -> Facts[pl.DataFrame]:
+    """Every problem found in a batch."""
+    found = [unpacked(s.problems) for s in statements(books, request.batch)]
+    return Facts(pl.concat(found) if found else pl.DataFrame())
+
+
+def keys(books: Books, request: Of) -> Facts[pl.DataFrame]:
+    """The search keys of all records that a batch made, sorted: built after a long load."""
+    ids: dict[str, set[int]] = {kind: set() for kind in searching.INDEXED}
+    for statement in statements(books, request.batch):
+        frame = unpacked(statement.said).filter(pl.col("outcome") != OUTCOMES["unchanged"])
+        for kind in searching.INDEXED:
+            if f"#{kind}" in frame.columns:
+                ids[kind].update(frame[f"#{kind}"].drop_nulls().to_list())
+    found = [pl.DataFrame(schema={"token": pl.String, "id": pl.Int64})]
+    for kind, wanted in ids.items():
+        if wanted:
+            span = (Test("id", "ge", min(wanted)), Test("id", "le", max(wanted)))
+            found.append(searching.keys(kind, books.columns(Query(kind, span))))
+    return Facts(pl.concat(found).sort("token", "id"))
+
+
+@frozen
+class Index:
+    """Search keys to put, and how far the batch is then."""
+
+    batch: int
+    keys: pl.DataFrame = field(repr=False, eq=False)
+    done: int
+
+
+def index(books: Books, request: Index) -> Facts[int]:
+    """Put a run of search keys."""
+    batch = evolve(books.get(Batch, request.batch), indexed=request.done)
+    about = f"batch:{request.batch}"
+    return Facts(request.done, (Columns(SEARCH_KEY, request.keys), batch), about=about)
+
+
+def show(books: Books, request: Of) -> Facts[Batch]:
+    """The batch as it stands."""
+    return Facts(books.get(Batch, request.batch))
+
+
+@frozen
+class Nothing:
+    """A question without parameters."""
+
+
+def unfinished(books: Books, _: Nothing) -> Facts[list[Batch]]:
+    """Batches begun and not ended, oldest first."""
+    q = Query(Batch.KIND, (Test("status", "in", ["claimed", "landing", "needs-mapping"]),))
+    return Facts([b for b in books.find(q) if isinstance(b, Batch)])
+
+
+NEEDS: Final = "batch.write"
+CLAIM: Final = Act("batch.claim", Claim, NEEDS, claim, hidden=True)
+PLAN: Final = Act("batch.plan", Change, NEEDS, change, hidden=True)
+REFUSE: Final = Act("batch.refuse", Change, NEEDS, change, hidden=True)
+FINISH: Final = Act("batch.finish", Change, NEEDS, change, hidden=True)
+REMEMBER: Final = Act("mapping.remember", Remember, NEEDS, remember, hidden=True)
+RECALL: Final = Act("mapping.recall", Recall, NEEDS, recall, writes=False, hidden=True)
+SAID: Final = Act("batch.said", Said, NEEDS, said, writes=False, hidden=True)
+CHUNKS: Final = Act("batch.chunks", Of, NEEDS, chunks, writes=False, hidden=True)
+PROBLEMS: Final = Act("batch.problems", Of, NEEDS, problems, writes=False, hidden=True)
+KEYS: Final = Act("batch.keys", Of, NEEDS, keys, writes=False, hidden=True)
+SHOW: Final = Act("batch.one", Of, NEEDS, show, writes=False, hidden=True)
+UNFINISHED: Final = Act("batch.unfinished", Nothing, NEEDS, unfinished, writes=False, hidden=True)
+INDEX: Final = Act("batch.index", Index, NEEDS, index, hidden=True)

@@ -25,7 +25,7 @@ from loanhub.policy import Permission, Principal
 from loanhub.records import Columns, Query
 
 if TYPE_CHECKING:
-    from loanhub.kinds import Channel, Rule
+    from loanhub.kinds import Channel, Line, Rule
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
@@ -101,6 +101,14 @@ class Books:
 
     def blind(self, path: str, values: list[str | None]) -> list[bytes | None]:
         """Blind indexes of values of a sealed field, to look them up by equality."""
+        raise NotImplementedError
+
+    def config(self, name: str) -> dict[str, Any]:
+        """A settings file such as `rating.toml`: the home's over the shipped one."""
+        raise NotImplementedError
+
+    def lines(self, after: int = 0, limit: int | None = None) -> Iterator[Line]:
+        """Lines of the audit log behind `after`."""
         raise NotImplementedError
 
     def landing(self, kind: str) -> set[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
 from attrs import define, evolve, field
@@ -17,7 +17,7 @@ from loanhub.fields import Dictionary
 from loanhub.kinds import Line, ReadTx
 from loanhub.policy import Principal, View
 from loanhub.records import Query, Record, Test, opened, to_entity
-from loanhub.settings import Settings
+from loanhub.settings import Settings, config
 
 if TYPE_CHECKING:
     from loanhub.institution import Institution
@@ -62,6 +62,10 @@ class DeskBooks(Books):
     def columns(self, q: Query) -> pl.DataFrame:
         """The same as a frame of stored values (sealed fields stay sealed)."""
         return self._tx.columns(self._view.narrow(q))
+
+    def config(self, name: str) -> dict[str, Any]:
+        """A settings file such as `rating.toml`: the home's over the shipped one."""
+        return config(self._house.home, name)
 
     def lines(self, after: int = 0, limit: int | None = None) -> Iterator[Line]:
         """Lines of the audit log."""

@@ -40,6 +40,16 @@ LISTED = 20
 """Ids of one kind an audit line names; of more it gives the count."""
 
 
+BESIDE = ("_blind", "_tail")
+"""Endings of the columns that stand beside a sealed field."""
+
+
+def _differs(name: str, before: Record, after: Record) -> bool:
+    """Whether a field changed; of a sealed one the blind index says so, its ciphertext is always new."""
+    told = f"{name}_blind" if f"{name}_blind" in after else name
+    return before.get(told) != after[told]
+
+
 @frozen
 class Repeated:
     """The answer to an idempotency key seen before: the audit line of the first time."""
@@ -60,7 +70,7 @@ class _Written:
             for diff in self.diffs
             for before, after in diff.changed
             for name in after
-            if name not in META and before.get(name) != after[name]
+            if name not in META and not name.endswith(BESIDE) and _differs(name, before, after)
         }
 
     def counts(self) -> dict[str, int]:

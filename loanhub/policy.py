@@ -72,20 +72,22 @@ def _hidden(_: str) -> str:
 MASKS: Final[Mapping[FieldType, Callable[[str], str]]] = {
     FieldType.RESIDENT_ID: identifiers.mask_id,
     FieldType.MOBILE: identifiers.mask_mobile,
-    FieldType.PHONE: identifiers.mask_landline,
+    FieldType.PHONE: identifiers.mask_phone,
     FieldType.CARD: identifiers.mask_card,
     FieldType.EMAIL: identifiers.mask_email,
     FieldType.ADDRESS: identifiers.mask_address,
     FieldType.NAME: identifiers.mask_name,
 }
 
-SHOWN: Final = frozenset({FieldType.MONEY, FieldType.INTEGER, FieldType.RATIO, FieldType.DATE})
-"""Sensitive figures an officer works with; hidden only from roles without the right (part of the roles)."""
+
+def maskable(about: Field) -> bool:
+    """Whether values of the field are hidden until revealed."""
+    return about.privacy is SENSITIVE and about.type in MASKS
 
 
 def mask(about: Field, value: Any) -> Any:
     """The value as a `Masked` when its field is sensitive and has a mask; else the value."""
-    if value is None or about.privacy is not SENSITIVE or about.type not in MASKS:
+    if value is None or not maskable(about):
         return value
     return Masked(MASKS[about.type](str(value)))
 
@@ -109,7 +111,7 @@ class View:
         return attrs.evolve(q, where=(*q.where, Test("branch", "eq", branch)))
 
     def mask(self, answer: Any) -> Any:
-        """The answer with every sensitive value of every entity in it masked."""
+        """The answer with every sensitive value masked; an entity that has any becomes a `Shown`."""
         return _mask(answer, self)
 
     def readable(self, about: Field) -> bool:
@@ -119,6 +121,8 @@ class View:
 
 def _mask(answer: Any, view: View) -> Any:
     if isinstance(answer, Entity):
+        if not any(maskable(about) for about in fields_of(type(answer)).values()):
+            return answer
         shown = {name: mask(about, getattr(answer, name)) for name, about in fields_of(type(answer)).items()}
         return Shown(answer.KIND, answer.id, answer.version, shown)
     if isinstance(answer, dict):

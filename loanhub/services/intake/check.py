@@ -140,7 +140,8 @@ def _other_numbers(
     column = plan.fields["customer.id_number"]
     texts, kinds = frame[f"c{column.column}"], frame[f"k{column.column}"]
     company = columns.usccs(texts, kinds)
-    codes = company.values.set(reading.problem.is_null() | company.problem.is_not_null(), None)
+    shaped = texts.str.to_uppercase().str.contains(r"^\s*(9|[0-9A-Z]{2,16}[A-WYZ])").fill_null(value=False)
+    codes = company.values.set(reading.problem.is_null() | company.problem.is_not_null() | ~shaped, None)
     other = codes.is_not_null()
     if (typed := plan.fields.get("customer.id_type")) is not None:
         types = cells_.read(words, typed, frame, today).values
@@ -211,4 +212,24 @@ def _finish(values: pl.DataFrame) -> pl.DataFrame:
         if source in values.columns:
             known = pl.col(target) if target in values.columns else pl.lit(None, pl.String)
             values = values.with_columns(pl.coalesce(known, pl.col(source)).alias(target)).drop(source)
-    return values
+    return _term_of_dates(values)
+
+
+def _term_of_dates(values: pl.DataFrame) -> pl.DataFrame:
+    """A loan with two dates and no term has one: whole months when the days agree, else days."""
+    if not {"loan.disburse_date", "loan.maturity_date"} <= set(values.columns):
+        return values
+    start, end = (pl.col(f"loan.{name}_date").str.to_date() for name in ("disburse", "maturity"))
+    months = (end.dt.year() - start.dt.year()) * 12 + end.dt.month() - start.dt.month()
+    clamped = (end == end.dt.month_end()) & (start.dt.day() > end.dt.day())
+    whole = (start.dt.day() == end.dt.day()) | clamped
+    term = pl.when(whole).then(months).otherwise((end - start).dt.total_days()).cast(pl.Int64)
+    unit = pl.when(whole).then(pl.lit("month")).otherwise(pl.lit("day"))
+    shown = "loan.term" in values.columns
+    given = pl.col("loan.term") if shown else pl.lit(None, pl.Int64)
+    known = pl.col("loan.term_unit") if shown else pl.lit(None, pl.String)
+    usable = given.is_null() & (term > 0)
+    return values.with_columns(
+        pl.when(usable).then(term).otherwise(given).alias("loan.term"),
+        pl.when(usable).then(unit).otherwise(known).alias("loan.term_unit"),
+    )

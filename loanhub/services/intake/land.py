@@ -70,21 +70,25 @@ class Landing:
     """By row, for rows that meet a record that is there already."""
     fresh: set[int] = field(factory=set, repr=False)
     """Rows that made something new."""
+    rejected: set[int] = field(factory=set, repr=False)
     made_people: dict[str, int] = field(factory=dict, repr=False)
     made_loans: dict[str, int] = field(factory=dict, repr=False)
 
     @classmethod
     def of(cls, books: Books, chunk: Chunk) -> Landing:
-        """A landing with the rows that the checks let through."""
-        bad = chunk.problems.filter(pl.col("severity") == "error")["row"].unique()
-        rows = chunk.values.filter(~pl.col("row").is_in(bad.to_list()))
-        return cls(books, chunk, rows, [chunk.problems])
+        """A landing of all rows; those that the checks rejected are known as such."""
+        bad = chunk.problems.filter(pl.col("severity") == "error")["row"]
+        return cls(books, chunk, chunk.values, [chunk.problems], rejected=set(bad.to_list()))
 
     def reject(self, mask: pl.Series, code: str, path: str) -> None:
-        """Take rows out with an error."""
+        """An error for some rows; they stay until all their problems are known (see `drop_rejected`)."""
         if mask.any():
             self.note(mask, code, path, "error")
-            self.rows = self.rows.filter(~mask)
+            self.rejected.update(self.rows["row"].filter(mask).to_list())
+
+    def drop_rejected(self) -> None:
+        """Take the rejected rows out: a row stands or falls whole."""
+        self.rows = self.rows.filter(~pl.col("row").is_in(list(self.rejected)))
 
     def note(self, mask: pl.Series, code: str, path: str, severity: str) -> None:
         """A problem at a field for some of the rows."""
@@ -130,12 +134,13 @@ class Landing:
 def decide(books: Books, chunk: Chunk) -> Facts[Landed]:
     """The whole of a chunk: identities, rejections, records, conflicts, and the statement that keeps it."""
     landing = Landing.of(books, chunk)
-    same = _unchanged(landing)
+    same = _unchanged(landing) & ~landing.rows["row"].is_in(list(landing.rejected))
     quiet = landing.rows.filter(same)
     landing.rows = landing.rows.filter(~same)
     who.find_loans(landing)
     who.find_people(landing)
     who.reject_unfit(landing)
+    landing.drop_rejected()
     _customers(landing)
     _loans(landing)
     children.land(landing)

@@ -192,9 +192,7 @@ def reject_unfit(landing: Landing) -> None:
         landing.reject(loan.is_null(), "loan-unknown", "loan.loan_no")
     rows = landing.rows
     needs = pl.col("#customer").is_null() & pl.lit(_needs_person(landing))
-    if "customer.name" in rows.columns:
-        needs = needs & pl.col("customer.name").is_null()
-    missing = rows.select(needs.alias("m")).to_series()
+    missing = rows.select(needs.alias("m")).to_series() & _absent(landing, "customer.name")
     landing.reject(missing, "customer-name-missing", "customer.name")
     if subjects_of(landing.paths) == ["followups"]:
         unknown = landing.rows.select(
@@ -216,10 +214,11 @@ def _new_loan(landing: Landing) -> pl.Series:
 
 
 def _absent(landing: Landing, path: str) -> pl.Series:
+    """Rows that say nothing at a field; an unreadable value is a problem of its own, not a missing one."""
     rows = landing.rows
-    if path not in rows.columns:
-        return pl.repeat(value=True, n=rows.height, eager=True)
-    return rows[path].is_null()
+    wrong = landing.chunk.problems.filter((pl.col("field") == path) & (pl.col("severity") == "error"))["row"]
+    silent = ~rows["row"].is_in(wrong.implode())
+    return silent & rows[path].is_null() if path in rows.columns else silent
 
 
 def _required(landing: Landing) -> list[str]:

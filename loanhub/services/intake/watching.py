@@ -1,0 +1,97 @@
+"""Watch the drop folders of a home: every file that comes to rest is taken in, until told to stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
+
+from loanhub import jobs
+from loanhub.entities import Batch
+from loanhub.errors import LoanHubError
+from loanhub.files import Notice, Settled, unchanged, watch
+from loanhub.jobs import Job, Progress
+from loanhub.services.intake.job import Incoming, Intake
+from loanhub.settings import Drop
+from loanhub.texts import Lang
+
+if TYPE_CHECKING:
+    from loanhub.institution import Institution
+
+MAPPING: Final = ".mapping.toml"
+DAY: Final = 86_400
+
+
+@frozen
+class Seen:
+    """What the watcher has to say: a batch that ended, a notice (message code), or an error and its file."""
+
+    path: Path
+    batch: Batch | None = None
+    notice: str = ""
+    error: LoanHubError | None = None
+
+
+def folders(house: Institution) -> dict[Path, Drop]:
+    """Drop folders by path; made when they are missing inside the home."""
+    found = {}
+    for drop in house.settings.drop:
+        path = house.home.root / drop.folder
+        if not Path(drop.folder).is_absolute():
+            path.mkdir(parents=True, exist_ok=True)
+        found[path] = drop
+    return found
+
+
+def watch_folders(house: Institution, lang: Lang, stop: Event) -> Iterator[Seen | Progress]:
+    """Take in what lies and comes, and go on with what was begun; ends when `stop` is set."""
+    drops = folders(house)
+    settings = house.settings.intake
+    yield from _resumed(house, lang, stop)
+    tidy(house)
+    polling = any(d.poll for d in drops.values())
+    for event in watch(list(drops), settle=settings.settle, every=settings.every, polling=polling, stop=stop):
+        if isinstance(event, Notice):
+            yield Seen(event.path, notice=event.code)
+        elif event.path.name.endswith(MAPPING):
+            yield from _resumed(house, lang, stop)
+        elif isinstance(event, Settled) and unchanged(event):
+            yield from _taken(house, lang, event.path, drops[event.path.parent], stop)
+
+
+def _taken(house: Institution, lang: Lang, path: Path, drop: Drop, stop: Event) -> Iterator[Seen | Progress]:
+    intake = Intake.of(house, lang)
+    job = Job("intake", lambda _: intake.take(Incoming(path, path.name, drop)))
+    yield from _run(house, intake, job, path, stop)
+
+
+def _resumed(house: Institution, lang: Lang, stop: Event) -> Iterator[Seen | Progress]:
+    intake = Intake.of(house, lang)
+    yield from _run(house, intake, Job("intake", lambda _: intake.resume()), house.home.root, stop)
+
+
+def _run(
+    house: Institution, intake: Intake, job: Job, path: Path, stop: Event
+) -> Iterator[Seen | Progress]:
+    """Run a job; an error of one file is told and the watching goes on."""
+    try:
+        yield from jobs.run(job, house, stop=stop)
+    except LoanHubError as error:
+        yield Seen(path, error=error)
+    for batch in intake.done:
+        yield Seen(path, batch=batch)
+
+
+def tidy(house: Institution) -> int:
+    """Remove reports older than the settings say; the number removed."""
+    oldest = time.time() - house.settings.intake.report_days * DAY
+    removed = 0
+    for report in (house.home / "returns").rglob("*.xlsx"):
+        if report.name.endswith((".report.xlsx", ".preview.xlsx")) and report.stat().st_mtime < oldest:
+            report.unlink(missing_ok=True)
+            removed += 1
+    return removed

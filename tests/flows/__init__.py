@@ -1,0 +1,1 @@
+"""Jobs of a loan office from end to end, on a real home."""

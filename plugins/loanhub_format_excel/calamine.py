@@ -1,0 +1,87 @@
+"""Workbooks that only python-calamine reads: .xlsb and .ods, and .xls that xlrd gives up on.
+
+It does not tell percent from a number, nor an error or a formula without value from an empty cell; every
+sheet read this way carries the note `formats-unknown`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+import python_calamine as reader
+
+from loanhub import CellKind, Refused, Sheet, block
+
+CELLS_AT_ONCE: Final = 100_000
+MOST_CELLS: Final = 40_000_000  # calamine holds every cell of the rectangle, about 80 bytes each
+
+
+def calamine_sheets(path: Path) -> Iterator[Sheet]:
+    """The worksheets in order. Raises Refused for a password or a broken file."""
+    book = _open(path)
+    for about in book.sheets_metadata:
+        if about.typ == reader.SheetTypeEnum.WorkSheet:
+            hidden = about.visible != reader.SheetVisibleEnum.Visible
+            notes = ("formats-unknown", *(("sheet-hidden",) if hidden else ()))
+            yield Sheet(
+                about.name,
+                blocks=partial(_blocks, book, about.name),
+                hidden=hidden,
+                merges=_merges(book, about.name),
+                notes=notes,
+            )
+
+
+def _merges(book: Any, name: str) -> tuple[tuple[int, int, int, int], ...]:
+    ranges = _sheet(book, name).merged_cell_ranges or ()
+    return tuple((top + 1, left, bottom + 1, right) for (top, left), (bottom, right) in ranges)
+
+
+def _sheet(book: Any, name: str) -> Any:
+    try:
+        return book.get_sheet_by_name(name)
+    except (reader.CalamineError, OSError, ValueError) as error:
+        raise Refused("not-whole") from error
+
+
+def _open(path: Path) -> Any:
+    try:
+        return reader.CalamineWorkbook.from_path(str(path))
+    except reader.PasswordError as error:
+        raise Refused("password-protected") from error
+    except (reader.CalamineError, OSError, ValueError) as error:
+        if "password" in str(error).lower():
+            raise Refused("password-protected") from error
+        raise Refused("not-whole") from error
+
+
+def _blocks(book: Any, name: str) -> Iterator[pl.DataFrame]:
+    sheet = _sheet(book, name)
+    if sheet.start is None:
+        return
+    if sheet.height * sheet.width > MOST_CELLS:
+        raise Refused("too-large", part="sheet")
+    first_row, indent = 1, [None] * sheet.start[1]  # leading rows are told, leading columns are not
+    rows = sheet.iter_rows()
+    height = max(1, CELLS_AT_ONCE // max(1, sheet.total_width))
+    while some := list(islice(rows, height)):
+        made = block(first_row, [indent + [_plain(value) for value in row] for row in some])
+        first_row += len(some)
+        if made.height:
+            yield made
+
+
+def _plain(value: Any) -> object:
+    if isinstance(value, timedelta):
+        seconds = round(value.total_seconds())
+        minutes, second = divmod(seconds, 60)
+        return f"{minutes // 60:02}:{minutes % 60:02}:{second:02}", CellKind.TIME
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return int(value)
+    return value if isinstance(value, str | bool | int | float | datetime | date | time) else None

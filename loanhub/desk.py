@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import cattrs
+import polars as pl
 from attrs import define, evolve, field, frozen
 
 from loanhub import audit, searching
 from loanhub.acts import Act, Asked, Facts
 from loanhub.books import DeskBooks
-from loanhub.entities import Entity, Pending
+from loanhub.entities import KINDS, Entity, Pending
 from loanhub.entities import Sequence as IdSequence
 from loanhub.errors import NotAllowed
 from loanhub.kinds import Head, Line, WriteTx
@@ -101,6 +102,8 @@ class Desk:
 
     house: Institution = field(repr=False)
     who: Principal
+    postponed: list[pl.DataFrame] = field(factory=list, repr=False)
+    """Search keys of new records that acts with `indexes=False` left to be put afterwards."""
 
     def do(
         self, act: Act[Request, Answer], request: Request, *, preview: bool = False, key: str | None = None
@@ -128,7 +131,7 @@ class Desk:
         answer = facts.answer
         if written.pending:
             answer = evolve(answer, waiting=tuple(written.pending))  # type: ignore[misc]
-        return view.mask(answer)  # type: ignore[no-any-return]
+        return answer if act.hidden else view.mask(answer)  # type: ignore[no-any-return]
 
     def do_many(self, act: Act[Request, Answer], requests: Sequence[Request]) -> list[Answer]:
         """Up to 100 requests in one transaction: all or none. Raises ValueError for more."""
@@ -159,7 +162,7 @@ class Desk:
         else:
             with self.house.store.reading() as read:
                 facts = act.decide(DeskBooks.over(self.house, read, self.who), request)
-        return view.mask(facts.answer)  # type: ignore[no-any-return]
+        return facts.answer if act.hidden else view.mask(facts.answer)  # type: ignore[no-any-return]
 
     def _ask(self, tx: WriteTx, books: DeskBooks, act: Act[Any, Any], request: Any) -> Asked:
         values = cattrs.unstructure(request)
@@ -240,7 +243,8 @@ class Desk:
     ) -> None:
         if columns.frame.is_empty():
             return
-        columns = seal(columns, self.house.field_keys) if not columns.gone else columns
+        if columns.kind in KINDS and not columns.gone:
+            columns = seal(columns, self.house.field_keys)
         diff = tx.put(columns, at=books.now, line=line)
         if columns.kind == SEARCH_KEY:
             return
@@ -248,6 +252,8 @@ class Desk:
         if columns.kind in searching.INDEXED:
             for change in searching.changes(columns, diff, new=act.indexes):
                 tx.put(change, at=books.now, line=line)
+            if not act.indexes and diff.new:
+                self.postponed.append(searching.new_keys(columns, diff))
 
     def _entry(self, now: Any, act: Act[Any, Any], facts: Facts[Any], written: _Written) -> audit.Entry:
         return audit.Entry(

@@ -97,8 +97,22 @@ def _name_tokens(ids: pl.Series, names: pl.Series) -> list[pl.DataFrame]:
         several = pl.Series("token", [pieces(n) for n in others["token"]], dtype=pl.List(pl.String))
         long = others.with_columns(several).explode("token", empty_as_null=True).drop_nulls()
         found.append(_tokens("n", long["id"], long["token"]))
-    short = _tokens("i", ids, pl.Series("token", [initials(n) if n else None for n in names], pl.String))
-    return [*found, short.filter(pl.col("token").str.len_chars() > 3)]
+    simple = chinese & (names.str.len_chars() <= 4)
+    found.append(_tokens("i", ids.filter(simple), _initials(names.filter(simple))))
+    odd = names.set(simple, None)
+    found.append(_tokens("i", ids, pl.Series("token", [initials(n) if n else None for n in odd], pl.String)))
+    return [*found[:-2], *(part.filter(pl.col("token").str.len_chars() > 3) for part in found[-2:])]
+
+
+def _initials(names: pl.Series) -> pl.Series:
+    """`initials` of short Chinese names, a place at a time over the distinct characters there."""
+    letters = []
+    for place in range(4):
+        character = names.str.slice(place, 1)
+        distinct = character.unique().drop_nulls().to_list()
+        read = {c: (_SURNAMES.get(c) if place == 0 else None) or (_initial(c) if c else "") for c in distinct}
+        letters.append(character.replace_strict(read, default="", return_dtype=pl.String) if read else character)
+    return letters[0] + letters[1] + letters[2] + letters[3]
 
 
 def _suffixes(ids: pl.Series, names: pl.Series) -> pl.DataFrame:
@@ -138,24 +152,29 @@ INDEXED: Final = ("customer", "loan")
 """Kinds that have search keys."""
 
 
+def new_keys(columns: Columns, diff: Diff) -> pl.DataFrame:
+    """The search keys of the new records of a put of sealed columns."""
+    table = schema().table(columns.kind)
+    shape = {"id": pl.Int64, **{c.name: FRAME_TYPES[c.type] for c in table.columns}}
+    frame = columns.frame
+    made = frame if len(diff.new) == frame.height else frame.filter(pl.col("id").is_in(list(diff.new)))
+    return keys(columns.kind, _whole(made, shape))
+
+
 def changes(columns: Columns, diff: Diff, *, new: bool = True) -> list[Columns]:
     """The search keys to add and to take away after a put of sealed columns; `new=False` leaves new
     records for later."""
     kind, found = columns.kind, []
     table = schema().table(kind)
     shape = {"id": pl.Int64, **{c.name: FRAME_TYPES[c.type] for c in table.columns}}
-    ids = list(diff.new) if new else []
-    made = columns.frame.filter(pl.col("id").is_in(ids)) if ids else columns.frame.clear()
-    before = _frame([b for b, _ in diff.changed] + list(diff.removed), shape)
-    after = _frame([a for _, a in diff.changed], shape)
-    old, fresh = keys(kind, before), keys(kind, after)
-    added = pl.concat([keys(kind, _whole(made, shape)), fresh.join(old, on=["token", "id"], how="anti")])
-    lost = old.join(fresh, on=["token", "id"], how="anti")
-    if added.height:
-        found.append(Columns(SEARCH_KEY, added.sort("token", "id")))
-    if lost.height:
-        found.append(Columns(SEARCH_KEY, lost, gone=True))
-    return found
+    if new and diff.new:
+        found.append(Columns(SEARCH_KEY, new_keys(columns, diff).sort("token", "id")))
+    if diff.changed or diff.removed:
+        old = keys(kind, _frame([b for b, _ in diff.changed] + list(diff.removed), shape))
+        fresh = keys(kind, _frame([a for _, a in diff.changed], shape))
+        found.append(Columns(SEARCH_KEY, fresh.join(old, on=["token", "id"], how="anti")))
+        found.append(Columns(SEARCH_KEY, old.join(fresh, on=["token", "id"], how="anti"), gone=True))
+    return [c for c in found if c.frame.height]
 
 
 def _frame(records: list[Record], shape: dict[str, Any]) -> pl.DataFrame:

@@ -139,9 +139,10 @@ def _other_numbers(
     """Numbers in the ID column that are no resident IDs: company codes, and passports named as such."""
     column = plan.fields["customer.id_number"]
     texts, kinds = frame[f"c{column.column}"], frame[f"k{column.column}"]
-    company = columns.usccs(texts, kinds)
     shaped = texts.str.to_uppercase().str.contains(r"^\s*(9|[0-9A-Z]{2,16}[A-WYZ])").fill_null(value=False)
-    codes = company.values.set(reading.problem.is_null() | company.problem.is_not_null() | ~shaped, None)
+    maybe = (reading.problem.is_not_null() & shaped).set(reading.problem.is_null(), value=False)
+    company = columns.usccs(texts.set(~maybe, None), kinds.set(~maybe, 0))
+    codes = company.values.set(company.problem.is_not_null(), None)
     other = codes.is_not_null()
     if (typed := plan.fields.get("customer.id_type")) is not None:
         types = cells_.read(words, typed, frame, today).values

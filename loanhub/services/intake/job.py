@@ -61,6 +61,8 @@ class Intake:
     words: Words = field(repr=False)
     done: list[Batch] = field(factory=list)
     dry: bool = False
+    previewed: dict[str, pl.DataFrame] = field(factory=dict, repr=False)
+    """Problems of a dry run by digest: they are written nowhere."""
 
     @classmethod
     def of(cls, house: Institution, lang: Lang, *, dry: bool = False) -> Intake:
@@ -237,7 +239,9 @@ class Intake:
 
     def _index(self, batch: Batch, desk: Desk, prepared: Prepared) -> Iterator[Progress]:
         if prepared.total > LARGE:
-            keys = desk.do(steps.KEYS, steps.Of(batch.id))
+            whole = batch.chunks == 0  # nothing landed before a kill: this desk knows all keys
+            keys = pl.concat(desk.postponed).sort("token", "id") if whole else desk.do(steps.KEYS, steps.Of(batch.id))
+            desk.postponed.clear()
             for start in range(0, keys.height, SLICE):
                 part = keys.slice(start, SLICE)
                 desk.do(steps.INDEX, steps.Index(batch.id, part, start + part.height))
@@ -251,6 +255,7 @@ class Intake:
         problems = prepared.problems if self.dry else desk.do(steps.PROBLEMS, steps.Of(batch.id))
         report = self._report(ended, sheets, problems)
         if self.dry:
+            self.previewed[batch.sha256] = problems
             self.done.append(evolve(ended, report=str(report)))
             return
         self._archive(batch, path)

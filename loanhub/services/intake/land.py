@@ -186,10 +186,7 @@ def _customers(landing: Landing) -> None:
 
 
 def _make_people(landing: Landing, new: pl.DataFrame, fields: dict[str, str]) -> pl.DataFrame:
-    firsts = new.group_by("#person", maintain_order=True).agg(
-        [pl.col(path).drop_nulls().first().alias(name) for name, path in fields.items()]
-        + [pl.col("row").first()]
-    )
+    firsts = _firsts(new, fields)
     start = landing.books.allot("customer", firsts.height)
     firsts = firsts.with_columns(pl.int_range(start, start + firsts.height, eager=True).alias("id"))
     _contradictions(landing, new, fields)
@@ -198,6 +195,17 @@ def _make_people(landing: Landing, new: pl.DataFrame, fields: dict[str, str]) ->
     landing.made_people.update(dict(zip(firsts["#person"], firsts["id"], strict=True)))
     landing.fresh.update(firsts["row"].to_list())
     return who.assign(landing.rows, "#customer", "#person", landing.made_people)
+
+
+def _firsts(new: pl.DataFrame, fields: dict[str, str]) -> pl.DataFrame:
+    """One row a person: the first value that any of its rows gives for each field."""
+    single = new.select("#person", "row", *(pl.col(path).alias(name) for name, path in fields.items()))
+    again = single["#person"].is_duplicated()
+    if not again.any():
+        return single
+    gathered = single.filter(again).group_by("#person", maintain_order=True)
+    merged = gathered.agg([pl.col(name).drop_nulls().first() for name in fields] + [pl.col("row").first()])
+    return pl.concat([single.filter(~again), merged.select(single.columns)]).sort("row")
 
 
 def _contradictions(landing: Landing, new: pl.DataFrame, fields: dict[str, str]) -> None:
@@ -313,7 +321,7 @@ def _custom(landing: Landing, rows: pl.DataFrame, kind: str, firsts: pl.DataFram
 def _facts(landing: Landing, quiet: pl.DataFrame) -> Facts[Landed]:
     chunk = landing.chunk
     rows = landing.rows
-    outcome = [_outcome(landing, int(row)) for row in rows["row"]]
+    outcome = _outcomes(landing)
     kept = pl.concat(
         [
             rows.with_columns(pl.Series("#outcome", outcome, pl.UInt8)),
@@ -352,13 +360,20 @@ def _facts(landing: Landing, quiet: pl.DataFrame) -> Facts[Landed]:
     return Facts(answer, (*landing.puts, statement, counted), about=about, counts={"rows": counts["rows"]})
 
 
-def _outcome(landing: Landing, row: int) -> int:
-    verdict = landing.verdicts.get(row, Verdict())
-    if verdict.conflicts:
-        return OUTCOMES["conflicts"]
-    if row in landing.fresh:
-        return OUTCOMES["stored"]
-    return OUTCOMES["changed" if verdict.changes else "unchanged"]
+def _outcomes(landing: Landing) -> list[int]:
+    """What each row that landed counts as."""
+    verdicts, fresh = landing.verdicts, landing.fresh
+    stored, unchanged = OUTCOMES["stored"], OUTCOMES["unchanged"]
+    found = []
+    for row in landing.rows["row"].to_list():
+        verdict = verdicts.get(row)
+        if verdict is not None and verdict.conflicts:
+            found.append(OUTCOMES["conflicts"])
+        elif row in fresh:
+            found.append(stored)
+        else:
+            found.append(OUTCOMES["changed"] if verdict is not None and verdict.changes else unchanged)
+    return found
 
 
 LAND: Final = Act("batch.land", Chunk, "batch.write", decide, hidden=True)

@@ -36,7 +36,7 @@ def assign(rows: pl.DataFrame, target: str, key: str, ids: Mapping[str, int]) ->
     """Ids filled into `target` where it is still empty, by `key`."""
     if not ids:
         return rows
-    found = rows[key].replace_strict(ids, default=None, return_dtype=pl.Int64)
+    found = pl.Series("found", [ids.get(k) for k in rows[key].to_list()], pl.Int64)
     return rows.with_columns(pl.coalesce(target, found).alias(target))
 
 

@@ -19,7 +19,7 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(("fields", "entities", "records", "schema", "sheets"), 1),
     **dict.fromkeys(("lending", "policy", "audit", "searching"), 2),
     **dict.fromkeys(("kinds", "acts", "hookspecs", "rules"), 3),
-    **dict.fromkeys(("plugins", "settings", "institution", "desk", "books", "review", "words", "jobs", "workbook"), 4),
+    **dict.fromkeys(("plugins", "settings", "institution", "desk", "books", "review", "values", "words", "jobs", "workbook"), 4),
     "services": 5,
     **dict.fromkeys(("cli", "web", "testing", "demo", "__main__"), 6),
 }

@@ -330,7 +330,7 @@ def _facts(landing: Landing, quiet: pl.DataFrame) -> Facts[Landed]:
         how="diagonal",
     ).sort("row")
     problems = pl.concat([p for p in landing.problems if p.height] or [no_problems()])
-    problems = problems.with_columns(pl.lit(chunk.sheet, pl.Int32).alias("sheet"))
+    problems = problems.with_columns(pl.lit(chunk.sheet, pl.Int32).alias("sheet")).sort("row", "column")
     counts = {name: int((kept["#outcome"] == code).sum()) for name, code in OUTCOMES.items()}
     counts["rejected"] = chunk.values.height - kept.height
     counts["rows"] = chunk.values.height

@@ -111,9 +111,11 @@ def decisions(kept: Mapping[str, Any], words: Words, lang: Lang) -> Iterable[lis
 
 
 def _meaning(column: Mapping[str, Any], lang: Lang) -> str:
-    parts = [str(column[name]) for name in ("unit", "epoch", "order") if column.get(name)]
+    unit = column.get("unit", "")
+    parts = [render(f"meaning.{unit}", lang).text if str(unit).isascii() and str(unit).isalpha() else str(unit)]
+    parts += [str(column[name]) for name in ("epoch", "order") if column.get(name)]
     parts += [render(f"meaning.{column[n]}", lang).text for n in ("period", "percent") if column.get(n)]
-    return ", ".join(parts)
+    return ", ".join(part for part in parts if part)
 
 
 def _problems(book: Workbook, report: Report) -> None:
@@ -125,7 +127,7 @@ def _problems(book: Workbook, report: Report) -> None:
     sheet.freeze(2)
     for line in report.problems.sort("sheet", "row", "column").iter_rows(named=True):
         said = message(report.words, line, lang)
-        severity = render(f"severity.{line['severity']}", lang).text
+        severity = render(f"problem.{line['severity']}", lang).text
         name = report.sheets[line["sheet"]].plan.sheet
         sheet.row([name, line["row"], line["header"], severity, said.text, said.hint])
 

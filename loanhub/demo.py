@@ -33,7 +33,7 @@ def run(home: Path, lang: Lang) -> Mapping[str, str] | int:
     _say(lang, "demo.begin", home=home)
     with _passphrase() as passphrase:
         path = _institution(home, passphrase, lang)
-        for title, arguments, usual in _steps(home, path, lang):
+        for title, arguments, usual in _steps(home, path):
             _say(lang, title)
             print(f"$ loanhub {' '.join(_quoted(a) for a in arguments)}\n", flush=True)
             status = command(["--home", str(home), "--lang", lang, *arguments])
@@ -68,7 +68,7 @@ def _institution(home: Path, passphrase: Secret, lang: Lang) -> Path:
     return path
 
 
-def _steps(home: Path, path: Path, lang: Lang) -> Iterator[tuple[str, list[str], tuple[int, ...]]]:
+def _steps(home: Path, path: Path) -> Iterator[tuple[str, list[str], tuple[int, ...]]]:
     """Title, command and the exit statuses that are as they should be, one after the other."""
     yield "demo.ingest", ["ingest", str(path)], (0, 3)
     yield "demo.batch", ["batches", "show", "1", "--problems", "8"], (0,)

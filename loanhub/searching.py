@@ -111,7 +111,9 @@ def _initials(names: pl.Series) -> pl.Series:
         character = names.str.slice(place, 1)
         distinct = character.unique().drop_nulls().to_list()
         read = {c: (_SURNAMES.get(c) if place == 0 else None) or (_initial(c) if c else "") for c in distinct}
-        letters.append(character.replace_strict(read, default="", return_dtype=pl.String) if read else character)
+        letters.append(
+            character.replace_strict(read, default="", return_dtype=pl.String) if read else character
+        )
     return letters[0] + letters[1] + letters[2] + letters[3]
 
 
@@ -163,7 +165,8 @@ def new_keys(columns: Columns, diff: Diff) -> pl.DataFrame:
 
 def changes(columns: Columns, diff: Diff, *, new: bool = True) -> list[Columns]:
     """The search keys to add and to take away after a put of sealed columns; `new=False` leaves new
-    records for later."""
+    records for later.
+    """
     kind, found = columns.kind, []
     table = schema().table(kind)
     shape = {"id": pl.Int64, **{c.name: FRAME_TYPES[c.type] for c in table.columns}}

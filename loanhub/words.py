@@ -20,7 +20,8 @@ from loanhub.texts import Lang
 @define
 class Words:
     """The words of one home. A path such as `loan.monthly_rate` may be a pseudo field: a column that sheets
-    have and that fills a field."""
+    have and that fills a field.
+    """
 
     dictionary: Dictionary
     entries: Mapping[str, Mapping[str, Any]] = field(repr=False)
@@ -86,7 +87,7 @@ class Words:
         about = self.dictionary.get(path)
         if value is None:
             return ""
-        if about is not None and about.choices in self.choices:
+        if about is not None and about.choices is not None and about.choices in self.choices:
             return self.choices[about.choices].label(str(value), lang)
         if about is not None and about.type is FieldType.YES_NO:
             return {"zh": ("否", "是"), "en": ("no", "yes")}[lang][bool(value)]

@@ -1,8 +1,8 @@
 """Every workbook we write: text stays text, nothing becomes a formula or a link, and it reads well.
 
-    with Workbook.at(path) as book:
-        sheet = book.sheet("拒收")
-        sheet.row(["姓名", "金额"], book.head)
+with Workbook.at(path) as book:
+    sheet = book.sheet("拒收")
+    sheet.row(["姓名", "金额"], book.head)
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from typing import Any, Final
 import xlsxwriter
 from attrs import define, field
 
-from loanhub.files import move
-from loanhub.files import safe_name
+from loanhub.files import move, safe_name
 
 LONGEST: Final = 32_000
 """Characters a cell may hold (Excel's limit is 32,767)."""
@@ -121,7 +120,7 @@ class Workbook:
         )
 
     def sheet(self, name: str) -> SheetWriter:
-        """A new sheet under a name that Excel takes: 31 characters, no []:*?/\\, not twice."""
+        """A new sheet under a name that Excel takes: 31 characters, no forbidden sign, not twice."""
         clean = "".join("_" if c in "[]:*?/\\'" else c for c in safe_name(name))[:28] or "Sheet"
         unique, number = clean, 1
         while unique.casefold() in self._names:

@@ -19,7 +19,8 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(("fields", "entities", "records", "schema", "sheets"), 1),
     **dict.fromkeys(("lending", "policy", "audit", "searching"), 2),
     **dict.fromkeys(("kinds", "acts", "hookspecs", "rules"), 3),
-    **dict.fromkeys(("plugins", "settings", "institution", "desk", "books", "review", "values", "words", "jobs", "workbook"), 4),
+    **dict.fromkeys(("plugins", "settings", "words", "values", "workbook"), 4),
+    **dict.fromkeys(("institution", "desk", "books", "review", "committing", "jobs"), 4),
     "services": 5,
     **dict.fromkeys(("cli", "web", "testing", "demo", "__main__"), 6),
 }
@@ -330,7 +331,7 @@ DECLARING = set(
     """
     define frozen mutable field ib dataclass namedtuple auto itemgetter attrgetter cache lru_cache
     partial wraps hookspec hookimpl getLogger deprecated dataclass_transform and_ or_ instance_of in_ ge
-    gt le lt deep_iterable optional default_if_none re.compile
+    param rule gt le lt deep_iterable optional default_if_none re.compile
     """.split()
 )
 PURE_METHODS = set(

@@ -179,7 +179,8 @@ def show_mapping(books: Books, request: MappingShow) -> Facts[list[SheetPlan]]:
 @frozen
 class MappingSet:
     """Say what columns of a batch mean: `HEADER=FIELD`, with `,unit=万元`, `,percent=fraction`, `,epoch=DATE`
-    behind it where needed; `check` lowers a cross-check: `NAME=warning`."""
+    behind it where needed; `check` lowers a cross-check: `NAME=warning`.
+    """
 
     batch: int = param(argument=True)
     column: tuple[str, ...] = param(default=(), argument=True, many=True)
@@ -215,7 +216,7 @@ def set_mapping(books: Books, request: MappingSet) -> Facts[list[SheetPlan]]:
     return Facts(plans, tuple(puts), about=f"batch:{batch.id}")
 
 
-def _told(text: str) -> tuple[str, dict[str, str]]:
+def _told(text: str) -> tuple[str, dict[str, Any]]:
     """`HEADER=FIELD,unit=..`: the header in comparison form, and what is said of it."""
     header, _, rest = text.rpartition("=") if text.count("=") == 1 else text.partition("=")
     parts = rest.split(",")
@@ -231,10 +232,10 @@ SHOW: Final = Act("batches.show", BatchShow, "batch.read", show_batch, writes=Fa
 MAPPINGS: Final = Act("mapping.list", MappingList, "batch.read", list_mappings, writes=False)
 MAPPING: Final = Act("mapping.show", MappingShow, "batch.read", show_mapping, writes=False)
 SET: Final = Act("mapping.set", MappingSet, "batch.write", set_mapping)
-STEPS: Final = tuple(a for a in vars(steps).values() if isinstance(a, Act))
 
 
 @hookimpl
 def acts() -> list[Act[Any, Any]]:
     """Acts on batches and mappings, and the hidden steps of the intake job."""
-    return [LIST, SHOW, UNDO, ORIGINAL, MAPPINGS, MAPPING, SET, LAND, *STEPS]
+    inner = [a for a in vars(steps).values() if isinstance(a, Act)]
+    return [LIST, SHOW, UNDO, ORIGINAL, MAPPINGS, MAPPING, SET, LAND, *inner]

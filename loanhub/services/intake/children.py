@@ -73,7 +73,7 @@ def _known(landing: Landing, kind: str, owner: str, key: list[str], rows: pl.Dat
     """Ids of records with the same natural key, numbered where it stands more than once."""
     made = set(landing.made_loans.values()) if owner == "loan_id" else set(landing.made_people.values())
     owners = [i for i in rows[owner].unique().to_list() if i not in made]
-    shape = {**{k: rows.schema[k] for k in key}, "id": pl.Int64, "#nth": pl.Int64}
+    shape: dict[str, Any] = {**{k: rows.schema[k] for k in key}, "id": pl.Int64, "#nth": pl.Int64}
     if not owners:
         return pl.DataFrame(schema=shape)
     found = landing.books.columns(Query(kind, (Test(owner, "in", owners),)))

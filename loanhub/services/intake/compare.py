@@ -49,9 +49,7 @@ def compare(
             (now is None and not same_file)
             or untouched
             or (name in cleared and last is None and not same_file)
-        ):
-            changes[name] = wanted
-        elif now is None:
+        ) or now is None:
             changes[name] = wanted
         else:
             conflicts.append(name)

@@ -111,7 +111,6 @@ def repeated(values: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
 
 def hashed(keys: pl.Series) -> pl.Series:
     """Row keys as whole numbers, the same on every machine."""
-
     return pl.Series(
         "key",
         [int.from_bytes(hashlib.blake2b(k.encode(), digest_size=8).digest()[:8]) >> 1 for k in keys],

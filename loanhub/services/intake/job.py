@@ -8,7 +8,7 @@ original; stored; and last the plain file goes.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,6 +113,8 @@ class Intake:
         if batch.status == "stored":
             yield from self._duplicate(batch, incoming)
             return
+        if self.dry:  # there is no such batch: what is decided on it must not be looked up
+            batch = evolve(batch, id=0, version=0, chunks=0, status="claimed")
         path = incoming.path if self.dry else self._hold(batch, incoming)
         beside = incoming.mapping or mapfile.beside(incoming.path)
         yield from self.go_on(batch, desk, path, beside)
@@ -123,7 +125,9 @@ class Intake:
             yield Progress(0, 0, "reading")
             with self.house.scratch() as scratch:
                 disabled = self.house.settings.plugins.disabled
-                contents = spool(path, scratch, self.house.home / "plugins", disabled, self.house.settings.intake)
+                contents = spool(
+                    path, scratch, self.house.home / "plugins", disabled, self.house.settings.intake
+                )
                 yield from self._work(batch, desk, contents, beside, path)
         except Refused as error:
             self._refuse(batch, desk, error, path)
@@ -147,7 +151,7 @@ class Intake:
 
     def _refuse(self, batch: Batch, desk: Desk, error: LoanHubError, path: Path) -> None:
         refusal = {"code": error.code, **{k: str(v) for k, v in error.facts.items()}}
-        values = {"status": "refused", "refusal": refusal}
+        values: dict[str, Any] = {"status": "refused", "refusal": refusal}
         refused = evolve(batch, **values)
         report = self._report(refused, [], pl.DataFrame())
         if not self.dry:
@@ -198,7 +202,7 @@ class Intake:
         folder = self.house.home.root / drop.folder if drop else self.returns(batch.owner)
         path = folder / f"{batch.name}.mapping.toml"
         decisions = {"sheets": [{"plan": p.as_json()} for _, p in plans]}
-        values = {"status": "needs-mapping", "decisions": decisions, "report": str(path)}
+        values: dict[str, Any] = {"status": "needs-mapping", "decisions": decisions, "report": str(path)}
         if not self.dry:
             text = mapfile.questions([p for _, p in plans], self.words, self.lang)
             path.write_text(text, encoding="utf-8")
@@ -234,13 +238,17 @@ class Intake:
         for number, chunk in prepared.chunks(batch, start=batch.chunks):
             said = desk.do(steps.SAID, steps.Said(chunk.source, chunk.values["#hash"], batch.id))
             landed = prepared.land(desk, evolve(chunk, said=said), later=later, dry=self.dry)
-            prepared.learn(number, landed)
+            prepared.learn(landed)
             yield Progress(prepared.seen(number), prepared.total, "landing")
 
-    def _index(self, batch: Batch, desk: Desk, prepared: Prepared) -> Iterator[Progress]:
+    def _index(self, batch: Batch, desk: Desk, prepared: Prepared) -> Generator[Progress, None, Batch]:
         if prepared.total > LARGE:
             whole = batch.chunks == 0  # nothing landed before a kill: this desk knows all keys
-            keys = pl.concat(desk.postponed).sort("token", "id") if whole else desk.do(steps.KEYS, steps.Of(batch.id))
+            keys = (
+                pl.concat(desk.postponed).sort("token", "id")
+                if whole
+                else desk.do(steps.KEYS, steps.Of(batch.id))
+            )
             desk.postponed.clear()
             for start in range(0, keys.height, SLICE):
                 part = keys.slice(start, SLICE)
@@ -250,7 +258,7 @@ class Intake:
 
     def _finish(self, batch: Batch, desk: Desk, prepared: Prepared, path: Path) -> None:
         sheets = [ReadSheet(s.table, s.plan, s.rows) for s in prepared.sheets]
-        counts = prepared.counts if self.dry else {}
+        counts: dict[str, Any] = dict(prepared.counts) if self.dry else {}
         ended = evolve(batch, status="stored", waiting=batch.waiting + prepared.waiting, **counts)
         problems = prepared.problems if self.dry else desk.do(steps.PROBLEMS, steps.Of(batch.id))
         report = self._report(ended, sheets, problems)
@@ -315,5 +323,3 @@ def report_name(name: str, *, dry: bool = False) -> str:
     while stem.endswith(".report"):
         stem = stem.removesuffix(".report")
     return safe_name(f"{stem}.{'preview' if dry else 'report'}.xlsx")
-
-

@@ -29,7 +29,8 @@ UPDATED: Final = ("customer", "loan")
 @frozen
 class Chunk:
     """A run of checked rows of one sheet. `values` as `identity.identify` leaves them, `said` what the
-    source said before of these rows, `people` and `loans` what earlier chunks of this batch made."""
+    source said before of these rows, `people` and `loans` what earlier chunks of this batch made.
+    """
 
     batch: int
     number: int

@@ -23,8 +23,8 @@ TOTALS: Final = re.compile(
     r"^(合计|总计|小计|累计|共计|汇总|本页合计|grand total|sub-?total|totals?)\s*([:：(（]|$)", re.IGNORECASE
 )
 SIGNATURES: Final = re.compile(
-    r"^(制表|填表|复核|审核|经办|主管|负责人|单位|日期|填报|打印|联系人|说明|备注|注|数据来源|prepared by|checked by|"
-    r"approved by|printed|note|source)[^\n]{0,12}[:：]",
+    r"^(制表|填表|复核|审核|经办|主管|负责人|单位|日期|填报|打印|联系人|说明|备注|注|数据来源|"
+    r"prepared by|checked by|approved by|printed|note|source)[^\n]{0,12}[:：]",
     re.IGNORECASE,
 )
 REPORT_COLUMNS: Final = ("【原行号】", "【问题】", "【怎么改】", "[Row]", "[Problems]", "[How to fix]")

@@ -48,7 +48,7 @@ def read(path: Path, words: Words) -> dict[str, Any]:
 
 def _table(document: Mapping[str, Any], file: str, words: Words) -> dict[str, Any]:
     if unknown := set(document) - KEYS:
-        raise Misconfigured("mapping-unknown-key", file=file, key=sorted(unknown)[0])
+        raise Misconfigured("mapping-unknown-key", file=file, key=min(unknown))
     found = dict(document)
     found["columns"] = {h: _column(h, v, file, words) for h, v in document.get("columns", {}).items()}
     for name, severity in document.get("checks", {}).items():
@@ -63,7 +63,7 @@ def _column(header: str, given: Any, file: str, words: Words) -> Any:
         return OPEN
     options = {"field": given} if isinstance(given, str) else dict(given)
     if unknown := set(options) - OPTIONS:
-        raise Misconfigured("mapping-unknown-key", file=file, key=f"{header}.{sorted(unknown)[0]}")
+        raise Misconfigured("mapping-unknown-key", file=file, key=f"{header}.{min(unknown)}")
     if OPEN in options.values():
         return OPEN
     options["field"] = field_path(options.get("field", ""), header, file, words)
@@ -81,7 +81,7 @@ def field_path(name: str, header: str, file: str, words: Words) -> str:
 
 
 def of_sheet(document: Mapping[str, Any], sheet: str) -> dict[str, Any]:
-    """The part for one sheet: the file's own keys with the sheet's laid over them; open questions left out."""
+    """The part for one sheet: its own keys laid over the file's; open questions left out."""
     own = document.get("sheets", {}).get(sheet, {})
     columns = {**document.get("columns", {}), **own.get("columns", {})}
     merged = {**document, **own, "checks": {**document.get("checks", {}), **own.get("checks", {})}}
@@ -102,10 +102,14 @@ def questions(plans: Sequence[SheetPlan], words: Words, lang: Lang) -> str:
                 lines.append(f"{_quoted(column.header)} = {_quoted(column.field)}  # {label}".rstrip(" #"))
                 continue
             ask = render(f"question.{question.code}", lang).text
-            choices = ", ".join(f"{c} ({words.label(c, lang)})" if "." in c else c for c in question.candidates)
+            choices = ", ".join(
+                f"{c} ({words.label(c, lang)})" if "." in c else c for c in question.candidates
+            )
             lines.append(f"# {ask} {choices}")
             lines.append(f"{_quoted(column.header)} = {_asked(column.field, question.code)}")
-        lines += [f"# {render('question.no-subject', lang).text}" for q in plan.questions if q.code == "no-subject"]
+        lines += [
+            f"# {render('question.no-subject', lang).text}" for q in plan.questions if q.code == "no-subject"
+        ]
     return "\n".join(lines) + "\n"
 
 

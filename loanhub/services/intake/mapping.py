@@ -87,7 +87,7 @@ def _by_name(
     """What the names alone say: a mapping first, then the aliases."""
     plan = ColumnPlan(column, header)
     if (given := said.get(choice_key(header))) is not None:
-        options = {"field": given} if isinstance(given, str) else dict(given)
+        options: dict[str, Any] = {"field": given} if isinstance(given, str) else dict(given)
         return evolve(plan, how=source, **{k: v for k, v in options.items() if v is not None})
     group = table.combined.get(column)
     if group and (path := words.aliases.get(choice_key(group))):

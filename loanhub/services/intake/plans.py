@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import cattrs
 from attrs import asdict, field, frozen
 
 
 @frozen
 class ColumnPlan:
     """One column as decided: `field` is a path, or empty when the column is not read. `how`: alias, group,
-    decorated, neighbours, values, remembered, file, or unknown, repeated."""
+    decorated, neighbours, values, remembered, file, or unknown, repeated.
+    """
 
     column: int
     header: str
@@ -29,7 +29,8 @@ class ColumnPlan:
 @frozen
 class Question:
     """What a person must decide about a column: `code` is which-field, two-alike, rate-unit, date-order or
-    no-subject."""
+    no-subject.
+    """
 
     column: int
     header: str
@@ -62,4 +63,10 @@ class SheetPlan:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> SheetPlan:
         """The plan as kept with a batch."""
-        return cattrs.structure(values, cls)
+        columns = tuple(ColumnPlan(**column) for column in values.get("columns", ()))
+        questions = tuple(
+            Question(**{**question, "candidates": tuple(question.get("candidates", ()))})
+            for question in values.get("questions", ())
+        )
+        plain = {"subject": "", **values, "columns": columns, "questions": questions}
+        return cls(**plain)

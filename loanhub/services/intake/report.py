@@ -112,7 +112,9 @@ def decisions(kept: Mapping[str, Any], words: Words, lang: Lang) -> Iterable[lis
 
 def _meaning(column: Mapping[str, Any], lang: Lang) -> str:
     unit = column.get("unit", "")
-    parts = [render(f"meaning.{unit}", lang).text if str(unit).isascii() and str(unit).isalpha() else str(unit)]
+    parts = [
+        render(f"meaning.{unit}", lang).text if str(unit).isascii() and str(unit).isalpha() else str(unit)
+    ]
     parts += [str(column[name]) for name in ("epoch", "order") if column.get(name)]
     parts += [render(f"meaning.{column[n]}", lang).text for n in ("period", "percent") if column.get(n)]
     return ", ".join(part for part in parts if part)
@@ -142,7 +144,9 @@ def _rejected(book: Workbook, report: Report, read: ReadSheet, problems: pl.Data
     headers = [_header(read.table, grouped.get(c), c) for c in columns]
     sheet.row([*headers, *added], book.head)
     sheet.freeze(1)
-    errors = problems.filter(pl.col("row").is_in(problems.filter(pl.col("severity") == "error")["row"].implode()))
+    errors = problems.filter(
+        pl.col("row").is_in(problems.filter(pl.col("severity") == "error")["row"].implode())
+    )
     by_row: dict[int, list[dict[str, Any]]] = {}
     for line in errors.sort("row", "column").iter_rows(named=True):
         by_row.setdefault(line["row"], []).append(line)
@@ -169,7 +173,9 @@ def _rejected_row(
     place: Mapping[int, int],
 ) -> None:
     said = [(p, message(report.words, p, report.lang)) for p in problems]
-    red = {place[p["column"]]: book.wrong for p, _ in said if p["column"] in place and p["severity"] == "error"}
+    red = {
+        place[p["column"]]: book.wrong for p, _ in said if p["column"] in place and p["severity"] == "error"
+    }
     notes: dict[int, str] = {}
     for p, text in said:
         if p["column"] in place:

@@ -130,7 +130,7 @@ class Prepared:
         """Land one chunk."""
         return desk.do(LAND_LATER if later else LAND, chunk, preview=dry)
 
-    def learn(self, number: int, landed: Landed) -> None:
+    def learn(self, landed: Landed) -> None:
         """Take over what a chunk made, for the chunks behind it."""
         self.people.update(landed.people)
         self.loans.update(landed.loans)
@@ -148,7 +148,10 @@ class Prepared:
                 mine = made.filter(pl.col("sheet") == place)
                 known = sheet.values.select("row", "#person", "#loan_key")
                 joined = mine.drop("#person", "#loan_key", strict=False).join(known, on="row")
-                for key, id_, into in (("#person", "#customer", self.people), ("#loan_key", "#loan", self.loans)):
+                for key, id_, into in (
+                    ("#person", "#customer", self.people),
+                    ("#loan_key", "#loan", self.loans),
+                ):
                     if id_ in joined.columns:
                         some = joined.filter(pl.col(key).is_not_null() & pl.col(id_).is_not_null())
                         into.update(dict(zip(some[key], some[id_], strict=True)))
@@ -183,7 +186,9 @@ def _sheet(intake: Intake, number: int, table: Table, plan: SheetPlan) -> Sheet:
     lines = [checked.problems]
     for mask, code, severity in ((same, "row-repeated", "warning"), (other, "row-contradicts", "error")):
         if mask.any():
-            lines.append(problem(values.filter(mask).select("row", pl.lit(code).alias("code")), None, "", severity))
+            lines.append(
+                problem(values.filter(mask).select("row", pl.lit(code).alias("code")), None, "", severity)
+            )
     checked = Checked(checked.values, pl.concat(lines), checked.cleared)
     values = values.with_columns(same.alias("#repeat"), identity.hashed(values["#key"]).alias("#hash"))
     return Sheet(number, table, plan, rows, values, checked)

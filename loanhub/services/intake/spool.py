@@ -39,16 +39,19 @@ class Spooled:
     merges: tuple[tuple[int, int, int, int], ...] = field(repr=False, default=())
     notes: tuple[str, ...] = ()
 
-    def cells(self, columns: list[int], blocks: slice = slice(None)) -> pl.DataFrame:
-        """Row numbers, hidden marks and the named columns; a column a block lacks is empty there."""
+    def cells(self, columns: list[int], first: int | None = None) -> pl.DataFrame:
+        """Row numbers, hidden marks and the named columns.
+
+        `first`: of so many blocks only. A column that a block lacks is empty there.
+        """
         names = ["row", "hidden", *(f"{letter}{i}" for i in columns for letter in "ck")]
-        frames = [_completed(pl.read_ipc(path), names) for path in self.blocks[blocks]]
+        frames = [_completed(pl.read_ipc(path), names) for path in self.blocks[:first]]
         return pl.concat(frames) if frames else _completed(_nothing(), names)
 
     def head(self, rows: int) -> pl.DataFrame:
         """The first rows whole."""
         columns = list(range(self.width))
-        return self.cells(columns, slice(0, 1)).head(rows)
+        return self.cells(columns, first=1).head(rows)
 
 
 def _nothing() -> pl.DataFrame:

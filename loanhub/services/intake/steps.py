@@ -5,7 +5,7 @@ All are hidden steps of the intake job; each leaves its audit line under the bat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import polars as pl
@@ -123,7 +123,7 @@ class Of:
     batch: int
 
 
-def chunks(books: Books, request: Of) -> Facts[list[pl.DataFrame]]:
+def chunks(books: Books, request: Of) -> Facts[Sequence[pl.DataFrame]]:
     """The rows of every chunk landed so far, as kept."""
     return Facts([unpacked(s.said) for s in statements(books, request.batch)])
 

@@ -89,7 +89,8 @@ class Undoing:
     def kind(self, kind: str) -> None:
         """All records of one kind that are still as the batch left them."""
         mine = self.books.columns(Query(kind, (Test("line", "in", self.lines),)))
-        made, changed = [], []
+        made: list[tuple[dict[str, Any], Entity | None]] = []
+        changed: list[tuple[dict[str, Any], Entity | None]] = []
         for row in mine.select("id", "version", "at").iter_rows(named=True):
             before = self._before(kind, row)
             (made if before is None else changed).append((row, before))

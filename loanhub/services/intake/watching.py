@@ -13,7 +13,7 @@ from attrs import frozen
 from loanhub import jobs
 from loanhub.entities import Batch
 from loanhub.errors import LoanHubError
-from loanhub.files import Notice, Settled, unchanged, watch
+from loanhub.files import Notice, unchanged, watch
 from loanhub.jobs import Job, Progress
 from loanhub.services.intake.job import Incoming, Intake
 from loanhub.settings import Drop
@@ -59,7 +59,7 @@ def watch_folders(house: Institution, lang: Lang, stop: Event) -> Iterator[Seen 
             yield Seen(event.path, notice=event.code)
         elif event.path.name.endswith(MAPPING):
             yield from _resumed(house, lang, stop)
-        elif isinstance(event, Settled) and unchanged(event):
+        elif unchanged(event):
             yield from _taken(house, lang, event.path, drops[event.path.parent], stop)
 
 
@@ -74,9 +74,7 @@ def _resumed(house: Institution, lang: Lang, stop: Event) -> Iterator[Seen | Pro
     yield from _run(house, intake, Job("intake", lambda _: intake.resume()), house.home.root, stop)
 
 
-def _run(
-    house: Institution, intake: Intake, job: Job, path: Path, stop: Event
-) -> Iterator[Seen | Progress]:
+def _run(house: Institution, intake: Intake, job: Job, path: Path, stop: Event) -> Iterator[Seen | Progress]:
     """Run a job; an error of one file is told and the watching goes on."""
     try:
         yield from jobs.run(job, house, stop=stop)

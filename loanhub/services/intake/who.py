@@ -252,9 +252,9 @@ def _reject_forbidden(landing: Landing) -> None:
     if who.scope == "all" or landing.rows.is_empty():
         return
     branch = who.scope.removeprefix("branch:")
-    stated = landing.rows["customer.branch"] if "customer.branch" in landing.rows.columns else None
-    if stated is not None:
-        landing.reject((stated != branch).fill_null(value=False), "not-yours-branch", "customer.branch")
+    if "customer.branch" in landing.rows.columns:
+        named = landing.rows["customer.branch"]
+        landing.reject((named != branch).fill_null(value=False), "not-yours-branch", "customer.branch")
     if "#customer" in landing.rows.columns and landing.rows["#customer"].null_count() < landing.rows.height:
         ids = landing.rows["#customer"].drop_nulls()
         known = _by_ids(landing.books, "customer", ids, ["branch"])

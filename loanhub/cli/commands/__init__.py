@@ -1,0 +1,1 @@
+"""The commands that are no acts, or that do more than ask one."""

@@ -1,0 +1,53 @@
+"""How a home is unlocked: LOANHUB_PASSPHRASE, then the start slot chosen at init, then a hidden prompt."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from loanhub.errors import Misconfigured
+from loanhub.keys import Secret, read_key_file
+from loanhub.settings import Home, read
+
+if TYPE_CHECKING:
+    from loanhub.cli.session import Session
+
+VARIABLE: Final = "LOANHUB_PASSPHRASE"
+KEY_FILE: Final = "file:"
+
+
+def from_environment() -> Secret | None:
+    """The passphrase of the environment; an empty one counts as none."""
+    told = os.environ.get(VARIABLE, "")
+    return Secret(told) if told else None
+
+
+def unlock(session: Session) -> Secret:
+    """The secret for the home: a passphrase, a recovery key or a key file's bytes.
+
+    Raises Misconfigured("no-passphrase") when there is none and nobody to ask, NotFound("key-file-missing").
+    """
+    told = from_environment()
+    if told is not None:
+        return told
+    start = read(Home(session.home)).start
+    if start.startswith(KEY_FILE):
+        return read_key_file(key_file(session.home, start))
+    if start != "ask":
+        raise Misconfigured("start-unknown", start=start)
+    if not session.asks:
+        raise Misconfigured("no-passphrase")
+    return hidden(session.say("ask.passphrase").text)
+
+
+def key_file(home: Path, start: str) -> Path:
+    """The key file of a start slot; a relative path counts from the home."""
+    return home / Path(start.removeprefix(KEY_FILE)).expanduser()
+
+
+def hidden(question: str) -> Secret:
+    """Ask for a secret without showing it; the question goes to stderr."""
+    return Secret(str(click.prompt(question, hide_input=True, err=True, prompt_suffix="")))

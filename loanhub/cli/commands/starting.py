@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import sys
 import tempfile
-from collections.abc import Mapping
 from contextlib import redirect_stdout
 from importlib import import_module
 from pathlib import Path
@@ -16,7 +15,7 @@ from attrs import evolve, frozen
 
 from loanhub.acts import param
 from loanhub.cli.acting import Command
-from loanhub.cli.outcome import Outcome
+from loanhub.cli.outcome import DONE, Outcome
 from loanhub.cli.plain import plain
 from loanhub.cli.session import Session
 from loanhub.cli.unlocking import KEY_FILE, from_environment, hidden
@@ -192,9 +191,11 @@ class Demo:
 
 @frozen
 class Shown:
-    """Where the throwaway institution lies."""
+    """Where the throwaway institution lies, its drop folder and its answers."""
 
     home: Path
+    drop: Path
+    returns: Path
 
 
 def demo(session: Session, _: Demo) -> Outcome:
@@ -206,8 +207,8 @@ def demo(session: Session, _: Demo) -> Outcome:
             came = room.run(home, session.lang)
     else:
         came = room.run(home, session.lang)
-    data = {**plain(Shown(home)), **(plain(came) if isinstance(came, Mapping) else {})}
-    return Outcome(data, status=came if isinstance(came, int) else 0)
+    data = plain(Shown(home, home / DROP, home / "returns"))
+    return Outcome(data, status=came if isinstance(came, int) else DONE)
 
 
 INIT: Final = Command("init", Init, init, Made)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 CHANGES: Final = 1_000
 """Rows compared at once."""
 
+TOGETHER: Final = 250
+"""Rows of a derived table put by one statement."""
+
 HISTORY: Final = (
     "INSERT INTO history (kind, id, version, at, until, line, gone, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
@@ -153,7 +156,11 @@ class Writing(Reading):
             return Diff(rows.kind)
         frame = values.shaped(table, rows.frame, needed=table.key)
         into = _insertion(table, (), frame.columns, "OR IGNORE ").format("")
-        self.session.run_many(into, values.tuples(frame))
+        # Narrow rows: one statement for many of them costs a third less.
+        whole = frame.height - frame.height % TOGETHER
+        marks = f", ({', '.join('?' * frame.width)})" * (TOGETHER - 1)
+        self.session.run_many(into + marks, values.runs(frame.head(whole), TOGETHER))
+        self.session.run_many(into, values.tuples(frame.slice(whole)))
         return Diff(rows.kind)
 
     # -- audit and leases ------------------------------------------------------------------------------

@@ -130,7 +130,11 @@ def test_the_editable_install_loads_every_plugin_and_setting(checkout: Path, tmp
 
 def assert_whole(seen: dict[str, object], checkout: Path) -> None:
     """All plugins of the tree joined, all of config/ can be read, and the command is there."""
-    assert seen["plugins"] == sorted(top.name for top in (checkout / "plugins").glob("loanhub_*"))
+    services = [
+        f"loanhub.services.{acts.parent.name}" for acts in (checkout / "loanhub/services").glob("*/acts.py")
+    ]
+    packages = [top.name for top in (checkout / "plugins").glob("loanhub_*")]
+    assert seen["plugins"] == sorted([*services, *packages])
     config = [
         name.partition("/")[2] for name, _ in source_files(checkout) if name.startswith("loanhub_defaults/")
     ]

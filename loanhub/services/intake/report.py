@@ -23,6 +23,10 @@ from loanhub.workbook import Workbook
 COUNTS: Final = ("rows", "stored", "changed", "unchanged", "conflicts", "rejected", "warnings", "waiting")
 
 
+LIMITS: Final = {"rate-too-high": "100%", "amount-too-large": "1,000,000,000,000", "term-too-long": 1200}
+"""Bounds of the readings themselves, which stand in no field's check."""
+
+
 @frozen
 class ReadSheet:
     """One sheet as it was read: table, plan and raw rows."""
@@ -54,6 +58,7 @@ def message(words: Words, line: Mapping[str, Any], lang: Lang) -> Message:
     }
     if check is not None:
         facts |= {"least": check.least, "most": check.most, "limit": check.longest or check.most}
+    facts["limit"] = LIMITS.get(line["code"], facts.get("limit"))
     if line["field"] == "customer.name":
         facts |= {"least": 2, "most": 50}
     return render(line["code"], lang, **facts)

@@ -18,13 +18,26 @@ from loanhub.institution import Institution
 from loanhub.keys import Secret
 from loanhub.records import Order, Query
 from loanhub.system import ready_console
-from loanhub.testing import Book, messy_workbook
+from loanhub.testing import Book, messy_workbook, tidy_workbook
 from loanhub.texts import Lang, render
 
 SEED: Final = 2026
 CUSTOMERS: Final = 260
 OWNER: Final = {"zh": "前台", "en": "front-desk"}
-NAME: Final = {"zh": "贷款台账.xlsx", "en": "loan-ledger.xlsx"}
+LEDGER: Final = {"zh": "1 贷款台账.xlsx", "en": "1 loan-ledger.xlsx"}
+DUES: Final = {"zh": "2 应还明细.xlsx", "en": "2 dues.xlsx"}
+CREDIT: Final = {"zh": "3 信用和跟进.xlsx", "en": "3 credit-and-follow-ups.xlsx"}
+DUE_COLUMNS: Final = [
+    *(
+        "customer.name",
+        "customer.id_number",
+        "customer.mobile",
+        "customer.address",
+        "loan.loan_no",
+        "loan.amount",
+    ),
+    *("loan.term", "loan.rate", "loan.next_due_date", "loan.instalment", "loan.overdue_days"),
+]
 
 
 def run(home: Path, lang: Lang) -> Mapping[str, str] | int:
@@ -32,8 +45,8 @@ def run(home: Path, lang: Lang) -> Mapping[str, str] | int:
     ready_console()
     _say(lang, "demo.begin", home=home)
     with _passphrase() as passphrase:
-        path = _institution(home, passphrase, lang)
-        for title, arguments, usual in _steps(home, path):
+        _institution(home, passphrase, lang)
+        for title, arguments, usual in _steps(home):
             _say(lang, title)
             print(f"$ loanhub {' '.join(_quoted(a) for a in arguments)}\n", flush=True)
             status = command(["--home", str(home), "--lang", lang, *arguments])
@@ -56,21 +69,22 @@ def _passphrase() -> Iterator[Secret]:
             os.environ["LOANHUB_PASSPHRASE"] = before
 
 
-def _institution(home: Path, passphrase: Secret, lang: Lang) -> Path:
-    """A new home with a drop folder, and the workbook that will be taken in."""
+def _institution(home: Path, passphrase: Secret, lang: Lang) -> None:
+    """A new home with a drop folder, and in it the workbooks of an invented office."""
     name = render("demo.institution", lang).text
     drop = {"folder": "drop", "owner": OWNER[lang]}
     house, _ = Institution.create(home, passphrase, {"institution": name, "lang": lang, "drop": [drop]})
-    path = home / "drop" / NAME[lang]
     with house:
         today = house.clock.now().astimezone(house.zone).date()
-    messy_workbook(Book.make(SEED, customers=CUSTOMERS, today=today), path, SEED, lang)
-    return path
+    book = Book.make(SEED, customers=CUSTOMERS, today=today)
+    messy_workbook(book, home / "drop" / LEDGER[lang], SEED, lang)
+    tidy_workbook(book, home / "drop" / DUES[lang], lang, DUE_COLUMNS, ("loans",))
+    tidy_workbook(book, home / "drop" / CREDIT[lang], lang, 20, ("credit", "follow_ups"))
 
 
-def _steps(home: Path, path: Path) -> Iterator[tuple[str, list[str], tuple[int, ...]]]:
+def _steps(home: Path) -> Iterator[tuple[str, list[str], tuple[int, ...]]]:
     """Title, command and the exit statuses that are as they should be, one after the other."""
-    yield "demo.ingest", ["ingest", str(path)], (0, 3)
+    yield "demo.ingest", ["watch", "--once"], (0, 3)
     yield "demo.batch", ["batches", "show", "1", "--problems", "8"], (0,)
     customer, name = _somebody(home)
     yield "demo.find", ["find", name], (0,)

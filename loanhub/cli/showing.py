@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +30,8 @@ PIPE_WIDTH: Final = 200
 MOST_COLUMNS: Final = 9
 SAID_AS: Final = {
     "Hit.why": "found",
+    "Hit.match": "match",
+    "Approval.state": "pending.state",
     "Flag.code": "flag",
     "Graded.reasons": "reason",
     "Graded.status": "rating.status",
@@ -101,7 +103,7 @@ def shower(session: Session, answer: Any) -> Callable[[Console], None] | None:
     """What draws the answer; nothing when a program reads."""
     if session.wishes.json:
         return None
-    view = Reader(session.words, session.lang)
+    view = Reader(session.words, session.lang, session.house.zone)
     return lambda shown: view.show(shown, answer)
 
 
@@ -111,6 +113,7 @@ class Reader:
 
     words: Words = field(repr=False)
     lang: Lang
+    zone: tzinfo = UTC
 
     def show(self, shown: Console, answer: Any, title: str = "") -> None:
         """Draw anything an act answers."""
@@ -264,7 +267,7 @@ class Reader:
         if isinstance(value, bool):
             return render("label.yes" if value else "label.no", self.lang).text
         if isinstance(value, datetime):
-            return f"{value.astimezone():%Y-%m-%d %H:%M}"
+            return f"{value.astimezone(self.zone):%Y-%m-%d %H:%M}"
         if isinstance(value, date):
             return value.isoformat()
         if isinstance(value, Mapping):

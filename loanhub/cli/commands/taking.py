@@ -21,7 +21,7 @@ from loanhub.jobs import Job, Progress
 from loanhub.services.intake import mapfile
 from loanhub.services.intake.acts import SET, MappingSet
 from loanhub.services.intake.job import Incoming, Intake
-from loanhub.services.intake.watching import Seen, folders, watch_folders
+from loanhub.services.intake.watching import Seen, folders, take_once, watch_folders
 from loanhub.system import stop_event
 from loanhub.texts import say
 
@@ -120,17 +120,19 @@ def _error(done: list[Batch], status_: int) -> LoanHubError | None:
 
 @frozen
 class Watch:
-    """Watch the drop folders until stopped."""
+    """Watch the drop folders until stopped; `once` takes in what lies there now, and ends."""
+
+    once: bool = param(default=False, flag=True)
 
 
-def watch(session: Session, _: Watch) -> Outcome:
+def watch(session: Session, request: Watch) -> Outcome:
     """One line for every file that comes; ends well when it is asked to stop."""
     house, stop = session.house, stop_event()
     drops = folders(house)
     _say(session, "watch.begun", folders=", ".join(map(str, drops)))
     found: list[BatchTaken] = []
     intake = Intake.of(house, session.lang)
-    for seen in _seen(session, stop):
+    for seen in _seen(session, stop, once=request.once):
         if seen.batch is not None:
             found.append(taken(session.desk, intake, seen.batch))
             _echo(session, line(found[-1], session.lang))
@@ -138,12 +140,16 @@ def watch(session: Session, _: Watch) -> Outcome:
             _echo(session, f"{seen.path.name}: {say(seen.error, session.lang)}")
         elif seen.notice:
             _echo(session, f"{seen.path.name}: {session.say(seen.notice, file=seen.path.name)}")
+    if request.once:
+        show = None if session.wishes.json else show_batches(found, session.lang)
+        return Outcome(plain(Taken(tuple(found))), show)
     _say(session, "watch.ended")
     return Outcome(plain(Taken(tuple(found))))
 
 
-def _seen(session: Session, stop: Event) -> Iterator[Seen]:
-    watched: Iterator[Any] = watch_folders(session.house, session.lang, stop)
+def _seen(session: Session, stop: Event, *, once: bool) -> Iterator[Seen]:
+    way = take_once if once else watch_folders
+    watched: Iterator[Any] = way(session.house, session.lang, stop)
     for seen in session.meter().over(watched):
         if not isinstance(seen, Progress):
             yield seen

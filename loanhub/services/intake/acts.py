@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
 from attrs import evolve, frozen
 
@@ -96,9 +97,9 @@ def show_batch(books: Books, request: BatchShow) -> Facts[BatchDetail]:
         frame = unpacked(statement.problems)
         total += frame.height
         found += frame.head(max(request.problems - len(found), 0)).to_dicts()
-    about = f"batch:{batch.id}"
+    about, zone = f"batch:{batch.id}", ZoneInfo(books.settings.timezone)
     lines = tuple(
-        f"{line.at:%Y-%m-%d %H:%M:%S} {line.who} {line.act} {line.reason}".strip()
+        f"{line.at.astimezone(zone):%Y-%m-%d %H:%M:%S} {line.who} {line.act} {line.reason}".strip()
         for line in books.lines()
         if line.object == about
     )

@@ -13,7 +13,7 @@ from attrs import frozen
 from loanhub import jobs
 from loanhub.entities import Batch
 from loanhub.errors import LoanHubError
-from loanhub.files import Notice, unchanged, watch
+from loanhub.files import Notice, owner_file, scan, unchanged, watch
 from loanhub.jobs import Job, Progress
 from loanhub.services.intake.job import Incoming, Intake
 from loanhub.settings import Drop
@@ -61,6 +61,18 @@ def watch_folders(house: Institution, lang: Lang, stop: Event) -> Iterator[Seen 
             yield from _resumed(house, lang, stop)
         elif unchanged(event):
             yield from _taken(house, lang, event.path, drops[event.path.parent], stop)
+
+
+def take_once(house: Institution, lang: Lang, stop: Event) -> Iterator[Seen | Progress]:
+    """Take in what lies in the drop folders now, go on with what was begun, and end."""
+    yield from _resumed(house, lang, stop)
+    tidy(house)
+    for folder, drop in folders(house).items():
+        for seen in scan(folder):
+            if owner_file(seen.path) is not None:
+                yield Seen(seen.path, notice="file-still-open")
+            elif not seen.path.name.endswith(MAPPING):
+                yield from _taken(house, lang, seen.path, drop, stop)
 
 
 def _taken(house: Institution, lang: Lang, path: Path, drop: Drop, stop: Event) -> Iterator[Seen | Progress]:

@@ -115,7 +115,7 @@ class Commit:
             for change in searching.changes(columns, diff, new=self.act.indexes):
                 self.tx.put(change, at=self.books.now, line=line)
             if not self.act.indexes and diff.new:
-                self.desk.postponed.append(searching.new_keys(columns, diff))
+                self.desk.postponed.append(searching.new_records(columns, diff))
 
     def _fields(self) -> set[str]:
         return {

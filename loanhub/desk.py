@@ -12,7 +12,6 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import polars as pl
 from attrs import asdict, define, evolve, field, frozen
 
 from loanhub import audit
@@ -24,7 +23,7 @@ from loanhub.entities import Sequence as IdSequence
 from loanhub.errors import NotAllowed
 from loanhub.kinds import WriteTx
 from loanhub.policy import Principal, View
-from loanhub.records import Query, Record, Test
+from loanhub.records import Columns, Query, Record, Test
 
 if TYPE_CHECKING:
     from loanhub.institution import Institution
@@ -46,8 +45,8 @@ class Desk:
 
     house: Institution = field(repr=False)
     who: Principal
-    postponed: list[pl.DataFrame] = field(factory=list, repr=False)
-    """Search keys of new records that acts with `indexes=False` left to be put afterwards."""
+    postponed: list[Columns] = field(factory=list, repr=False)
+    """New records whose search keys acts with `indexes=False` left to be put afterwards."""
 
     def do(
         self, act: Act[Request, Answer], request: Request, *, preview: bool = False, key: str | None = None

@@ -37,6 +37,7 @@ from loanhub.readings.plain import read_name, read_ratio, read_text, read_whole
 from loanhub.readings.rates import read_rate
 from loanhub.readings.terms import read_term
 from loanhub.records import Probe, Query, lived, stored
+from loanhub.searching import blind_token
 from loanhub.settings import default
 from loanhub.texts import Lang, catalogue, render
 
@@ -296,7 +297,7 @@ def refuse_taken(books: Books, customer: Customer) -> None:
     probes = []
     if customer.id_number:
         blind = books.blind("customer.id_number", [customer.id_number])[0]
-        probes += [Probe(f"x:{blind.hex()}")] if blind is not None else []
+        probes += [Probe(blind_token(blind))] if blind is not None else []
     if customer.uscc:
         probes.append(Probe(f"u:{customer.uscc.lower()}"))
     for probe in probes:

@@ -8,19 +8,20 @@ original; stored; and last the plain file goes.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import polars as pl
 from attrs import define, evolve, field, frozen
 
 from loanhub.entities import Batch
-from loanhub.errors import LoanHubError, Refused
-from loanhub.files import move, need_space, safe_name, sha256_of
+from loanhub.errors import LoanHubError, Misconfigured, NotAllowed, Refused
+from loanhub.files import move, need_space, owner_file, safe_name, sha256_of, write_atomically
 from loanhub.jobs import Progress
 from loanhub.keys import bind, seal_file
 from loanhub.policy import Principal
+from loanhub.searching import sorted_keys
 from loanhub.services.intake import mapfile, steps
 from loanhub.services.intake.layout import find_table
 from loanhub.services.intake.mapping import decide, fingerprint, known
@@ -117,10 +118,13 @@ class Intake:
             batch = evolve(batch, id=0, version=0, chunks=0, status="claimed")
         path = incoming.path if self.dry else self._hold(batch, incoming)
         beside = incoming.mapping or mapfile.beside(incoming.path)
-        yield from self.go_on(batch, desk, path, beside)
+        notes = ("read-while-open",) if owner_file(incoming.path) else ()
+        yield from self.go_on(batch, desk, path, beside, notes)
 
-    def go_on(self, batch: Batch, desk: Desk, path: Path, beside: Path | None) -> Iterator[Progress]:
-        """Work on a batch whose file lies at `path`, from wherever it is."""
+    def go_on(
+        self, batch: Batch, desk: Desk, path: Path, beside: Path | None, notes: tuple[str, ...] = ()
+    ) -> Iterator[Progress]:
+        """Work on a batch whose file lies at `path`, from wherever it is; `notes` are known of it already."""
         try:
             yield Progress(0, 0, "reading")
             with self.house.scratch() as scratch:
@@ -128,6 +132,7 @@ class Intake:
                 contents = spool(
                     path, scratch, self.house.home / "plugins", disabled, self.house.settings.intake
                 )
+                contents = evolve(contents, notes=(*contents.notes, *notes))
                 yield from self._work(batch, desk, contents, beside, path)
         except Refused as error:
             self._refuse(batch, desk, error, path)
@@ -144,10 +149,15 @@ class Intake:
         if incoming.drop:
             move(incoming.path, target)
         elif not target.exists():
-            draft = target.with_suffix(".part")
-            shutil.copyfile(incoming.path, draft)
-            move(draft, target)
+            with incoming.path.open("rb") as source:
+                self._place(target, lambda copy: shutil.copyfileobj(source, copy))
         return target
+
+    def _place(self, target: Path, write: Callable[[BinaryIO], object]) -> None:
+        """What `write` writes, whole at `target`; half-written it lies in scratch, which is emptied."""
+        draft = self.house.home / "tmp" / target.name
+        write_atomically(draft, write)
+        move(draft, target)
 
     def _refuse(self, batch: Batch, desk: Desk, error: LoanHubError, path: Path) -> None:
         refusal = {"code": error.code, **{k: str(v) for k, v in error.facts.items()}}
@@ -164,12 +174,15 @@ class Intake:
     def _work(
         self, batch: Batch, desk: Desk, contents: Contents, beside: Path | None, path: Path
     ) -> Iterator[Progress]:
-        plans = self._plans(desk, contents, beside)
+        begun = batch.status == "landing"
+        plans = self._plans_again(contents, batch) if begun else self._plans(desk, contents, beside)
         if any(p.questions for _, p in plans):
             self._ask(batch, desk, plans)
             return
-        self._remember(desk, plans, beside)
-        prepared = prepare(self, plans)
+        if not begun:
+            self._remember(desk, plans, beside)
+        chunk = batch.decisions["chunk"] if begun else self.house.settings.intake.chunk
+        prepared = prepare(self, plans, chunk)
         batch = self._planned(batch, desk, contents, prepared)
         yield from self._land(batch, desk, prepared)
         if not self.dry:
@@ -196,16 +209,29 @@ class Intake:
             raise Refused("no-rows" if not any(s.rows for s in contents.sheets) else "no-usable-columns")
         return found
 
+    def _plans_again(self, contents: Contents, batch: Batch) -> list[tuple[Any, SheetPlan]]:
+        """The plans a batch began with: what was remembered or set since then must not part its rows."""
+        kept = {p.sheet: p for p in (SheetPlan.from_json(s["plan"]) for s in batch.decisions["sheets"])}
+        found = []
+        for number, sheet in enumerate(contents.sheets):
+            if (plan := kept.get(sheet.name)) is None:
+                continue
+            table = find_table(sheet, lambda header: known(self.words, header))
+            if table is None or (table.header_row, table.first) != (plan.header_row, plan.first):
+                table = find_table(sheet, lambda header: known(self.words, header), plan.header_row)
+            found.append(((number, table), plan))
+        return found
+
     def _ask(self, batch: Batch, desk: Desk, plans: list[tuple[Any, SheetPlan]]) -> None:
         """Write the questions where the clerk will find them, and wait."""
-        drop = self.drop_of(batch)
-        folder = self.house.home.root / drop.folder if drop else self.returns(batch.owner)
-        path = folder / f"{batch.name}.mapping.toml"
+        path = self._mapping(batch)
         decisions = {"sheets": [{"plan": p.as_json()} for _, p in plans]}
         values: dict[str, Any] = {"status": "needs-mapping", "decisions": decisions, "report": str(path)}
         if not self.dry:
             text = mapfile.questions([p for _, p in plans], self.words, self.lang)
-            path.write_text(text, encoding="utf-8")
+            draft = self.house.home / "tmp" / path.name
+            draft.write_text(text, encoding="utf-8")
+            move(draft, path)
             batch = desk.do(steps.PLAN, steps.Change(batch.id, values))
         self.done.append(evolve(batch, **values))
 
@@ -244,22 +270,21 @@ class Intake:
     def _index(self, batch: Batch, desk: Desk, prepared: Prepared) -> Generator[Progress, None, Batch]:
         if prepared.total > LARGE:
             whole = batch.chunks == 0  # nothing landed before a kill: this desk knows all keys
-            keys = (
-                pl.concat(desk.postponed).sort("token", "id")
-                if whole
-                else desk.do(steps.KEYS, steps.Of(batch.id))
-            )
+            records = desk.postponed if whole else desk.do(steps.MADE, steps.Of(batch.id))
+            keys = sorted_keys(records)
             desk.postponed.clear()
-            for start in range(0, keys.height, SLICE):
-                part = keys.slice(start, SLICE)
-                desk.do(steps.INDEX, steps.Index(batch.id, part, start + part.height))
-                yield Progress(start + part.height, keys.height, "indexing")
+            done, total = 0, sum(some.height for some in keys)
+            for part in (part for some in keys for part in some.iter_slices(SLICE)):
+                done += part.height
+                desk.do(steps.INDEX, steps.Index(batch.id, part, done))
+                yield Progress(done, total, "indexing")
         return desk.do(steps.SHOW, steps.Of(batch.id))
 
     def _finish(self, batch: Batch, desk: Desk, prepared: Prepared, path: Path) -> None:
         sheets = [ReadSheet(s.table, s.plan, s.rows) for s in prepared.sheets]
         counts: dict[str, Any] = dict(prepared.counts) if self.dry else {}
-        ended = evolve(batch, status="stored", waiting=batch.waiting + prepared.waiting, **counts)
+        waiting = 0 if self.dry else desk.do(steps.WAITING, steps.Of(batch.id))
+        ended = evolve(batch, status="stored", waiting=waiting, **counts)
         problems = prepared.problems if self.dry else desk.do(steps.PROBLEMS, steps.Of(batch.id))
         report = self._report(ended, sheets, problems)
         if self.dry:
@@ -269,18 +294,24 @@ class Intake:
         self._archive(batch, path)
         values = {
             "status": "stored",
-            "waiting": ended.waiting,
+            "waiting": waiting,
             "report": str(report),
             "finished": self.house.clock.now(),
         }
+        if self.drop_of(batch):
+            self._mapping(batch).unlink(missing_ok=True)
         self.done.append(desk.do(steps.FINISH, steps.Change(batch.id, values)))
         path.unlink(missing_ok=True)
-        if drop := self.drop_of(batch):
-            (self.house.home.root / drop.folder / f"{batch.name}.mapping.toml").unlink(missing_ok=True)
 
     def _report(self, batch: Batch, sheets: list[ReadSheet], problems: pl.DataFrame) -> Path:
         path = self.returns(batch.owner) / report_name(batch.name, dry=self.dry)
-        write(path, Report(batch, sheets, problems, self.words, self.lang))
+        draft = self.house.home / "tmp" / path.name
+        write(draft, Report(batch, sheets, problems, self.words, self.lang))
+        try:
+            move(draft, path)
+        except PermissionError:  # Windows: the clerk still has the last one open
+            path = path.with_name(f"{batch.id}.{path.name}")
+            move(draft, path)
         return path.absolute()
 
     def _archive(self, batch: Batch, path: Path) -> None:
@@ -289,32 +320,53 @@ class Intake:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists() or not path.exists():
             return
-        draft = target.with_suffix(".part")
-        with path.open("rb") as source, draft.open("wb") as sealed:
-            seal_file(self.house.keyring.seal_key("archive"), source, sealed, bind("archive", batch.sha256))
-        move(draft, target)
+        key, place = self.house.keyring.seal_key("archive"), bind("archive", batch.sha256)
+        with path.open("rb") as source:
+            self._place(target, lambda sealed: seal_file(key, source, sealed, place))
 
     def unfinished(self) -> list[Batch]:
         """Batches that were begun and not ended, oldest first."""
         return self.house.desk().do(steps.UNFINISHED, steps.Nothing())
 
     def resume(self) -> Iterator[Progress]:
-        """Go on with what was begun: after a kill, or when a mapping has been answered."""
+        """Go on with what was begun: after a kill, or when a mapping has been answered.
+
+        A fault of one batch (its mapping file is wrong) is raised when the others have been seen to.
+        """
+        fault: LoanHubError | None = None
         for batch in self.unfinished():
             path, drop = self.processing(batch), self.drop_of(batch)
             answered = self._answered(batch)
             if not path.exists() or (batch.status == "needs-mapping" and answered is None):
                 continue
-            yield from self.go_on(batch, self.desk(drop), path, answered or None)
+            if batch.folder and drop is None:  # nobody may act for a folder that is no more
+                continue
+            try:
+                yield from self.go_on(batch, self.desk(drop), path, answered)
+            except (Misconfigured, NotAllowed) as error:
+                fault = fault or error
+        self._sweep()
+        if fault is not None:
+            raise fault
+
+    def _sweep(self) -> None:
+        """Remove plain files that a kill left behind: their batch has ended, and they are sealed."""
+        at_work = {batch.sha256 for batch in self.unfinished()}
+        for path in (self.house.home / "processing").iterdir():
+            if path.stem not in at_work and self.archived(Batch(sha256=path.stem)).exists():
+                path.unlink(missing_ok=True)
+
+    def _mapping(self, batch: Batch) -> Path:
+        """Where the questions about a batch are asked: its drop folder, or its owner's return folder."""
+        drop = self.drop_of(batch)
+        folder = self.house.home.root / drop.folder if drop else self.returns(batch.owner)
+        return folder / f"{batch.name}.mapping.toml"
 
     def _answered(self, batch: Batch) -> Path | None:
         """The mapping file of a batch when every question in it is answered."""
-        drop = self.drop_of(batch)
-        folder = self.house.home.root / drop.folder if drop else self.returns(batch.owner)
-        path = folder / f"{batch.name}.mapping.toml"
-        if not path.is_file():
-            return None
-        return path if f'"{mapfile.OPEN}"' not in path.read_text(encoding="utf-8") else None
+        asked = self._mapping(batch)
+        both = (asked, asked.with_name(f"{Path(batch.name).stem}.mapping.toml"))
+        return next((path for path in both if path.is_file() and not mapfile.is_open(path)), None)
 
 
 def report_name(name: str, *, dry: bool = False) -> str:

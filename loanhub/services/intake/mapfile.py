@@ -37,6 +37,11 @@ def beside(path: Path) -> Path | None:
     return next((p for n in names if (p := path.with_name(n)).is_file()), None)
 
 
+def is_open(path: Path) -> bool:
+    """Whether a question in the file is still to be answered; a file that cannot be read is for `read`."""
+    return f'"{OPEN}"' in path.read_text(encoding="utf-8-sig", errors="replace")
+
+
 def read(path: Path, words: Words) -> dict[str, Any]:
     """A mapping file. Raises Misconfigured naming the file and the key at fault."""
     try:

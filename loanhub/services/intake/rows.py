@@ -70,7 +70,6 @@ class Prepared:
     chunk: int
     people: dict[str, int] = field(factory=dict, repr=False)
     loans: dict[str, int] = field(factory=dict, repr=False)
-    waiting: int = 0
     counts: dict[str, int] = field(factory=dict)
     found: list[pl.DataFrame] = field(factory=list, repr=False)
 
@@ -134,7 +133,6 @@ class Prepared:
         """Take over what a chunk made, for the chunks behind it."""
         self.people.update(landed.people)
         self.loans.update(landed.loans)
-        self.waiting += len(landed.waiting)
         self.found.append(landed.problems)
         warned = int((landed.problems["severity"] == "warning").sum())
         for name, n in [*landed.counts.items(), ("warnings", warned)]:
@@ -157,14 +155,17 @@ class Prepared:
                         into.update(dict(zip(some[key], some[id_], strict=True)))
 
 
-def prepare(intake: Intake, tables: Sequence[tuple[tuple[int, Table], SheetPlan]]) -> Prepared:
-    """Read, check and identify the rows of every table. Raises Refused("no-rows") when there are none."""
+def prepare(intake: Intake, tables: Sequence[tuple[tuple[int, Table], SheetPlan]], chunk: int) -> Prepared:
+    """Read, check and identify the rows of every table, to land `chunk` rows at a time.
+
+    Raises Refused("no-rows") when there are none.
+    """
     sheets = [_sheet(intake, number, table, plan) for (number, table), plan in tables]
     sheets = [s for s in sheets if s.values.height]
     if not sheets:
         raise Refused("no-rows")
     sheets.sort(key=lambda s: (ORDER.index(s.first_subject), s.number))
-    return Prepared(sheets, intake.house.settings.intake.chunk)
+    return Prepared(sheets, chunk)
 
 
 def _sheet(intake: Intake, number: int, table: Table, plan: SheetPlan) -> Sheet:

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from loanhub.entities import Batch, Statement
-from loanhub.records import Order, Query, Test
+from loanhub.records import Cursor, Order, Query, Test, Where
 
 if TYPE_CHECKING:
     from loanhub.acts import Books
 
 OUTCOMES: Final = {"stored": 1, "changed": 2, "unchanged": 3, "conflicts": 4}
+AT_ONCE: Final = 8
+"""Statements read at once."""
 PARTS: Final = ("customer", "relation", "loan", "instalment", "receipt", "credit", "follow_up", "collateral")
 
 
@@ -69,20 +71,32 @@ def unpacked(data: bytes) -> pl.DataFrame:
 
 def statements(books: Books, batch: int) -> Iterator[Statement]:
     """The chunks of a batch in order."""
-    q = Query(Statement.KIND, (Test("batch_id", "eq", batch),), order=Order("chunk"))
-    for entity in books.find(q):
-        assert isinstance(entity, Statement)
-        yield entity
+    return _in_turn(books, (Test("batch_id", "eq", batch),), Order("chunk"))
+
+
+def _in_turn(books: Books, where: Where, order: Order) -> Iterator[Statement]:
+    """Statements a few at a time: each holds thousands of rows."""
+    after = None
+    while True:
+        q = Query(Statement.KIND, where, order=order, after=after, limit=AT_ONCE)
+        page = [entity for entity in books.find(q) if isinstance(entity, Statement)]
+        yield from page
+        if len(page) < AT_ONCE:
+            return
+        after = Cursor(getattr(page[-1], order.field), page[-1].id)
 
 
 def last_said(books: Books, source: str, keys: pl.Series, batch: int) -> pl.DataFrame:
     """What the source said last of the rows with these keys, in batches stored before this one."""
-    spoken = Query(Statement.KIND, (Test("source", "eq", source),), order=Order("id", down=True))
-    undone = {b["id"] for b in _batches(books) if b["status"] in {"undone", "undoing"}}
+    others = (Test("source", "eq", source), Test("batch_id", "ne", batch))
     wanted, found = keys.unique(), []
-    for entity in books.find(spoken):
-        assert isinstance(entity, Statement)
-        if entity.batch_id == batch or entity.batch_id in undone or wanted.is_empty():
+    undone: set[object] | None = None
+    for entity in _in_turn(books, others, Order("id", down=True)):
+        if undone is None:
+            undone = {b["id"] for b in _batches(books) if b["status"] in {"undone", "undoing"}}
+        if wanted.is_empty():
+            break
+        if entity.batch_id in undone:
             continue
         frame = unpacked(entity.said).drop("row", "sheet", "outcome")
         frame = frame.filter(pl.col("key").is_in(wanted.implode())).unique("key", keep="last")

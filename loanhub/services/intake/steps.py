@@ -13,7 +13,7 @@ from attrs import evolve, field, frozen
 
 from loanhub import searching
 from loanhub.acts import Act, Books, Facts
-from loanhub.entities import Batch, Layout
+from loanhub.entities import Batch, Layout, Pending, Statement
 from loanhub.records import Columns, Query, Test
 from loanhub.schema import SEARCH_KEY
 from loanhub.services.intake.said import OUTCOMES, last_said, statements, unpacked
@@ -128,26 +128,34 @@ def chunks(books: Books, request: Of) -> Facts[Sequence[pl.DataFrame]]:
     return Facts([unpacked(s.said) for s in statements(books, request.batch)])
 
 
+def waiting(books: Books, request: Of) -> Facts[int]:
+    """How many changes that a batch asked for wait for a person."""
+    lines = books.columns(Query(Statement.KIND, (Test("batch_id", "eq", request.batch),)))["line"].to_list()
+    return Facts(books.columns(Query(Pending.KIND, (Test("line", "in", lines),))).height)
+
+
 def problems(books: Books, request: Of) -> Facts[pl.DataFrame]:
     """Every problem found in a batch."""
     found = [unpacked(s.problems) for s in statements(books, request.batch)]
     return Facts(pl.concat(found) if found else pl.DataFrame())
 
 
-def keys(books: Books, request: Of) -> Facts[pl.DataFrame]:
-    """The search keys of all records that a batch made, sorted: built after a long load."""
+def made(books: Books, request: Of) -> Facts[Sequence[Columns]]:
+    """Of all records that a batch made, what their search keys are made of: for after a long load."""
     ids: dict[str, set[int]] = {kind: set() for kind in searching.INDEXED}
     for statement in statements(books, request.batch):
         frame = unpacked(statement.said).filter(pl.col("outcome") != OUTCOMES["unchanged"])
         for kind in searching.INDEXED:
             if f"#{kind}" in frame.columns:
                 ids[kind].update(frame[f"#{kind}"].drop_nulls().to_list())
-    found = [pl.DataFrame(schema={"token": pl.String, "id": pl.Int64})]
+    found = []
     for kind, wanted in ids.items():
         if wanted:
             span = (Test("id", "ge", min(wanted)), Test("id", "le", max(wanted)))
-            found.append(searching.keys(kind, books.columns(Query(kind, span))))
-    return Facts(pl.concat(found).sort("token", "id"))
+            found.append(
+                Columns(kind, books.columns(Query(kind, span)).select("id", *searching.SOURCES[kind]))
+            )
+    return Facts(found)
 
 
 @frozen
@@ -191,8 +199,9 @@ REMEMBER: Final = Act("mapping.remember", Remember, NEEDS, remember, hidden=True
 RECALL: Final = Act("mapping.recall", Recall, NEEDS, recall, writes=False, hidden=True)
 SAID: Final = Act("batch.said", Said, NEEDS, said, writes=False, hidden=True)
 CHUNKS: Final = Act("batch.chunks", Of, NEEDS, chunks, writes=False, hidden=True)
+WAITING: Final = Act("batch.waiting", Of, NEEDS, waiting, writes=False, hidden=True)
 PROBLEMS: Final = Act("batch.problems", Of, NEEDS, problems, writes=False, hidden=True)
-KEYS: Final = Act("batch.keys", Of, NEEDS, keys, writes=False, hidden=True)
+MADE: Final = Act("batch.made", Of, NEEDS, made, writes=False, hidden=True)
 SHOW: Final = Act("batch.one", Of, NEEDS, show, writes=False, hidden=True)
 UNFINISHED: Final = Act("batch.unfinished", Nothing, NEEDS, unfinished, writes=False, hidden=True)
 INDEX: Final = Act("batch.index", Index, NEEDS, index, hidden=True)

@@ -14,7 +14,7 @@ import polars as pl
 from loanhub.acts import Books
 from loanhub.records import Query, Test
 from loanhub.schema import SEARCH_KEY
-from loanhub.searching import LONGEST
+from loanhub.searching import LONGEST, blind_token
 from loanhub.services.intake.subjects import subjects_of
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _by_numbers(landing: Landing, rows: pl.DataFrame) -> dict[str, int]:
     ids = people.filter(pl.col("letter") == "I:")
     blinds = landing.books.blind("customer.id_number", ids["number"].to_list())
     tokens = [
-        ids.select("#person", pl.Series("token", [f"x:{b.hex()}" for b in blinds if b], pl.String)),
+        ids.select("#person", pl.Series("token", [blind_token(b) for b in blinds if b], pl.String)),
         people.filter(pl.col("letter") == "U:").select(
             "#person", (pl.lit("u:") + pl.col("number").str.to_lowercase()).alias("token")
         ),

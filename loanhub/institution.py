@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -79,6 +79,8 @@ class Institution:
         if not home.exists:
             raise Misconfigured("home-missing", home=str(root))
         refuse_unfit(root)
+        for name in FOLDERS:  # an empty one may have been left behind by whoever copied the home
+            private_folder(home / name)
         settings = settings_.read(home)
         plugins = Plugins.load(home / "plugins", settings.plugins.disabled)
         dictionary = settings_.dictionary(settings, plugins.fields)
@@ -127,8 +129,12 @@ class Institution:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """The private folder for temporary files, emptied on entering."""
-        yield scratch(self.home / "tmp")
+        """The private folder for temporary files, emptied on entering and on leaving."""
+        try:
+            yield scratch(self.home / "tmp")
+        finally:
+            with suppress(OSError):  # a file still open on Windows goes at the next entering
+                scratch(self.home / "tmp")
 
     @property
     def field_keys(self) -> FieldKeys:

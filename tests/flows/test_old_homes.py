@@ -1,0 +1,39 @@
+"""Every home ever closed with a part opens with today's code, whole, and goes on working."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from loanhub.institution import Institution
+from loanhub.keys import Secret
+from loanhub.services.office.doctor import examine
+from loanhub.services.people.acts import FIND
+from loanhub.services.people.find import Find
+from tests.fixtures.homes import HERE, PASSPHRASE, counts
+
+HOMES = sorted(path.name for path in HERE.iterdir() if (path / "expected.json").is_file())
+
+
+@pytest.fixture(params=HOMES)
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A copy of a kept home: the kept one is never touched."""
+    return Path(shutil.copytree(HERE / request.param, tmp_path / request.param))
+
+
+def test_an_old_home_opens_with_its_passphrase_and_all_its_records(kept: Path) -> None:
+    expected = json.loads((kept / "expected.json").read_text(encoding="utf-8"))
+    with Institution.open(kept / "home", unlock=lambda: Secret(PASSPHRASE)) as house:
+        found = counts(house)
+        assert {kind: found[kind] for kind in expected["counts"]} == expected["counts"]
+        assert [f for f in examine(house) if f.severity == "error"] == []
+        assert house.desk().do(FIND, Find("李")).results
+
+
+def test_an_old_home_opens_with_its_recovery_key(kept: Path) -> None:
+    expected = json.loads((kept / "expected.json").read_text(encoding="utf-8"))
+    with Institution.open(kept / "home", unlock=lambda: Secret(expected["recovery"])) as house:
+        assert house.has_accounts is False

@@ -65,15 +65,17 @@ class Notice:
     path: Path
 
 
-def scan(folder: Path) -> list[Seen]:
+def scan(folder: Path, *, own: bool = False) -> list[Seen]:
     """The files of `folder` that may be workbooks, in order of their names; nothing below it, nothing empty.
 
-    Links, pipes, folders and ignored names are left out. Raises OSError when the folder is not there.
+    Links, pipes, folders and ignored names are left out; with `own` mapping files are not. Raises OSError
+    when the folder is not there.
     """
     found: list[Seen] = []
     with os.scandir(folder) as entries:
         for entry in entries:
-            seen = None if ignored(entry.name) else _look(Path(entry.path))
+            left_out = ignored(entry.name)
+            seen = _look(Path(entry.path)) if left_out is None or (own and left_out == "own") else None
             if seen is not None and seen.size:
                 found.append(seen)
     return sorted(found, key=lambda seen: seen.path.name)
@@ -169,9 +171,12 @@ def watch(
     every: float = 10.0,
     polling: bool = False,
     patience: float = PATIENCE,
+    own: bool = False,
     stop: Event,
 ) -> Iterator[Settled | Notice]:
     """Every file that comes to rest in `folders`, once for each content, until `stop` is set.
+
+    `own`: mapping files too.
 
     All times in seconds: `settle` about 2 on a local disk and 10 on a share; a scan at least `every` so
     often; with `polling` the system's events are not asked for (network shares, some containers). A
@@ -182,7 +187,7 @@ def watch(
         while not stop.is_set():
             began = time.monotonic()
             for folder in folders:
-                for said in _visit(folder, settler, lost, bell):
+                for said in _visit(folder, settler, lost, bell, own=own):
                     yield said
                     if stop.is_set():
                         return
@@ -192,9 +197,11 @@ def watch(
             bell.wait(every if due is None else min(every, due), stop)
 
 
-def _visit(folder: Path, settler: Settler, lost: set[Path], bell: Bell) -> Iterator[Settled | Notice]:
+def _visit(
+    folder: Path, settler: Settler, lost: set[Path], bell: Bell, *, own: bool
+) -> Iterator[Settled | Notice]:
     try:
-        found = scan(folder)
+        found = scan(folder, own=own)
     except OSError:
         settler.forget(folder)
         if folder not in lost:

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from loanhub import jobs
 from loanhub.entities import Batch
-from loanhub.errors import LoanHubError
+from loanhub.errors import Busy, LoanHubError
 from loanhub.files import Notice, owner_file, scan, unchanged, watch
 from loanhub.jobs import Job, Progress
 from loanhub.services.intake.job import Incoming, Intake
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MAPPING: Final = ".mapping.toml"
 DAY: Final = 86_400
+PAUSE: Final = 2.0
+"""Seconds after which a file is tried again that another process kept us from taking."""
 
 
 @frozen
@@ -54,13 +56,15 @@ def watch_folders(house: Institution, lang: Lang, stop: Event) -> Iterator[Seen 
     yield from _resumed(house, lang, stop)
     tidy(house)
     polling = any(d.poll for d in drops.values())
-    for event in watch(list(drops), settle=settings.settle, every=settings.every, polling=polling, stop=stop):
+    for event in watch(
+        list(drops), settle=settings.settle, every=settings.every, polling=polling, own=True, stop=stop
+    ):
         if isinstance(event, Notice):
             yield Seen(event.path, notice=event.code)
         elif event.path.name.endswith(MAPPING):
             yield from _resumed(house, lang, stop)
         elif unchanged(event):
-            yield from _taken(house, lang, event.path, drops[event.path.parent], stop)
+            yield from _taken(house, lang, event.path, drops[event.path.parent], stop, patient=True)
 
 
 def take_once(house: Institution, lang: Lang, stop: Event) -> Iterator[Seen | Progress]:
@@ -68,17 +72,28 @@ def take_once(house: Institution, lang: Lang, stop: Event) -> Iterator[Seen | Pr
     yield from _resumed(house, lang, stop)
     tidy(house)
     for folder, drop in folders(house).items():
-        for seen in scan(folder):
+        try:
+            found = scan(folder)
+        except OSError:
+            yield Seen(folder, notice="folder-lost")
+            continue
+        for seen in found:
             if owner_file(seen.path) is not None:
                 yield Seen(seen.path, notice="file-still-open")
-            elif not seen.path.name.endswith(MAPPING):
+            else:
                 yield from _taken(house, lang, seen.path, drop, stop)
 
 
-def _taken(house: Institution, lang: Lang, path: Path, drop: Drop, stop: Event) -> Iterator[Seen | Progress]:
+def _taken(
+    house: Institution, lang: Lang, path: Path, drop: Drop, stop: Event, *, patient: bool = False
+) -> Iterator[Seen | Progress]:
+    """Take in a file; `patient`: as long as another process is in the way, try again."""
     intake = Intake.of(house, lang)
-    job = Job("intake", lambda _: intake.take(Incoming(path, path.name, drop)))
-    yield from _run(house, intake, job, path, stop)
+
+    def steps(_: Institution) -> Iterator[Progress]:
+        return intake.take(Incoming(path, path.name, drop)) if path.exists() else intake.resume()
+
+    yield from _run(house, intake, Job("intake", steps), path, stop, patient=patient)
 
 
 def _resumed(house: Institution, lang: Lang, stop: Event) -> Iterator[Seen | Progress]:
@@ -86,12 +101,25 @@ def _resumed(house: Institution, lang: Lang, stop: Event) -> Iterator[Seen | Pro
     yield from _run(house, intake, Job("intake", lambda _: intake.resume()), house.home.root, stop)
 
 
-def _run(house: Institution, intake: Intake, job: Job, path: Path, stop: Event) -> Iterator[Seen | Progress]:
+def _run(
+    house: Institution, intake: Intake, job: Job, path: Path, stop: Event, *, patient: bool = False
+) -> Iterator[Seen | Progress]:
     """Run a job; an error of one file is told and the watching goes on."""
-    try:
-        yield from jobs.run(job, house, stop=stop)
-    except LoanHubError as error:
-        yield Seen(path, error=error)
+    told = False
+    while not stop.is_set():
+        try:
+            yield from jobs.run(job, house, stop=stop)
+        except Busy as error:
+            if not told:
+                yield Seen(path, error=error)
+            told = True
+            if patient and not stop.wait(PAUSE):
+                continue
+        except LoanHubError as error:
+            yield Seen(path, error=error)
+        except OSError:  # it went away, or somebody keeps it to himself
+            yield Seen(path, error=LoanHubError("file-unreadable", path=path.name))
+        break
     for batch in intake.done:
         yield Seen(path, batch=batch)
 

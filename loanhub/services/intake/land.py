@@ -7,7 +7,7 @@ what the sheet itself changed is applied, and where the record changed since, th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, Final
 
 import polars as pl
@@ -16,7 +16,8 @@ from attrs import define, evolve, field, frozen
 from loanhub.acts import Act, Books, Facts
 from loanhub.entities import KINDS, Batch, Entity, Statement
 from loanhub.fields import fields_of
-from loanhub.records import Columns, Query, Test, plain_schema, to_record
+from loanhub.records import Columns, Order, Query, Test, plain_schema, to_record
+from loanhub.schema import SEARCH_KEY
 from loanhub.services.intake import children, who
 from loanhub.services.intake.check import no_problems, problem
 from loanhub.services.intake.compare import Verdict, compare
@@ -29,7 +30,8 @@ UPDATED: Final = ("customer", "loan")
 @frozen
 class Chunk:
     """A run of checked rows of one sheet. `values` as `identity.identify` leaves them, `said` what the
-    source said before of these rows, `people` and `loans` what earlier chunks of this batch made.
+    source said before of these rows. Of what earlier chunks of this batch made, `made` has all ids by kind,
+    `people` and `loans` the ids of keys that stand in several rows.
     """
 
     batch: int
@@ -43,6 +45,7 @@ class Chunk:
     said: pl.DataFrame = field(repr=False)
     people: Mapping[str, int] = field(repr=False, factory=dict)
     loans: Mapping[str, int] = field(repr=False, factory=dict)
+    made: Mapping[str, Set[int]] = field(repr=False, factory=dict)
     headers: Mapping[str, tuple[int, str]] = field(repr=False, factory=dict)
     """Column and header by field path, to name the cell at fault."""
 
@@ -66,6 +69,8 @@ class Landing:
     chunk: Chunk
     rows: pl.DataFrame = field(repr=False)
     problems: list[pl.DataFrame] = field(repr=False)
+    searchable: bool = True
+    """Whether there are search keys at all: into a new home nobody has to be looked up."""
     puts: list[Entity | Columns] = field(factory=list, repr=False)
     verdicts: dict[int, Verdict] = field(factory=dict, repr=False)
     """By row, for rows that meet a record that is there already."""
@@ -79,7 +84,9 @@ class Landing:
     def of(cls, books: Books, chunk: Chunk) -> Landing:
         """A landing of all rows; those that the checks rejected are known as such."""
         bad = chunk.problems.filter(pl.col("severity") == "error")["row"]
-        return cls(books, chunk, chunk.values, [chunk.problems], rejected=set(bad.to_list()))
+        any_key = books.columns(Query(SEARCH_KEY, order=Order("token"), limit=1))
+        problems, rejected = [chunk.problems], set(bad.to_list())
+        return cls(books, chunk, chunk.values, problems, any_key.height > 0, rejected=rejected)
 
     def reject(self, mask: pl.Series, code: str, path: str) -> None:
         """An error for some rows; they stay until all their problems are known (see `drop_rejected`)."""
@@ -236,12 +243,11 @@ def _loans(landing: Landing) -> None:
         )
         extra = _custom(landing, new, "loan", None)
         landing.puts.append(Columns("loan", _new(made, "loan", extra)))
-        ids = dict(zip(new["row"], made["id"], strict=True))
-        landing.made_loans.update(
-            {k: i for k, i in zip(new["#loan_key"], made["id"], strict=True) if k is not None}
-        )
-        landing.fresh.update(ids)
-        mine = pl.Series("mine", [ids.get(r) for r in rows["row"]], pl.Int64)
+        keys = new["#loan_key"].to_list()
+        landing.made_loans.update(zip(keys, made["id"].to_list(), strict=True))
+        landing.made_loans.pop(None, None)  # type: ignore[call-overload]
+        landing.fresh.update(new["row"].to_list())
+        mine = start - 1 + pl.col("#loan").is_null().cum_sum().cast(pl.Int64)
         landing.rows = rows.with_columns(pl.coalesce("#loan", mine).alias("#loan"))
     if known.height:
         _meet(landing, "loan", known, fields)
@@ -251,7 +257,7 @@ def _meet(landing: Landing, kind: str, rows: pl.DataFrame, fields: dict[str, str
     """Rows that state fields of records that are there: each field applied, skipped or a conflict."""
     before = landing.said_before()
     ids = rows[f"#{kind}"].unique().to_list()
-    made = set(landing.chunk.people.values()) if kind == "customer" else set(landing.chunk.loans.values())
+    made = landing.chunk.made.get(kind, frozenset())
     records = {e.id: to_record(e) for e in landing.books.find(Query(kind, (Test("id", "in", ids),)))}
     changed: dict[int, dict[str, Any]] = {}
     for row in rows.select("row", f"#{kind}", *fields.values()).iter_rows(named=True):

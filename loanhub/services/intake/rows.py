@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -62,7 +63,7 @@ class Sheet:
         return (subjects_of(self.plan.fields) or ["customers"])[0]
 
 
-@define
+@define(slots=False)
 class Prepared:
     """All sheets of a file in landing order, and what has landed so far."""
 
@@ -70,6 +71,7 @@ class Prepared:
     chunk: int
     people: dict[str, int] = field(factory=dict, repr=False)
     loans: dict[str, int] = field(factory=dict, repr=False)
+    made: dict[str, set[int]] = field(factory=lambda: {"customer": set(), "loan": set()}, repr=False)
     counts: dict[str, int] = field(factory=dict)
     found: list[pl.DataFrame] = field(factory=list, repr=False)
 
@@ -88,6 +90,13 @@ class Prepared:
     def problems(self) -> pl.DataFrame:
         """Problems of everything landed so far."""
         return pl.concat(self.found) if self.found else pl.DataFrame()
+
+    @cached_property
+    def again(self) -> frozenset[str]:
+        """Keys of people and loans that stand in more than one row."""
+        keys = [s.values[name] for s in self.sheets for name in ("#person", "#loan_key")]
+        whole = pl.concat([k.rename("key") for k in keys]).drop_nulls()
+        return frozenset(whole.filter(whole.is_duplicated()).to_list())
 
     def _slices(self) -> Iterator[tuple[int, int, Sheet, int]]:
         number = 0
@@ -117,6 +126,7 @@ class Prepared:
                     said=pl.DataFrame(schema={"key": pl.Int64}),
                     people=self.people,
                     loans=self.loans,
+                    made=self.made,
                     headers={p: (c.column, c.header) for p, c in sheet.plan.fields.items()},
                 ),
             )
@@ -130,9 +140,12 @@ class Prepared:
         return desk.do(LAND_LATER if later else LAND, chunk, preview=dry)
 
     def learn(self, landed: Landed) -> None:
-        """Take over what a chunk made, for the chunks behind it."""
-        self.people.update(landed.people)
-        self.loans.update(landed.loans)
+        """Take over what a chunk made, for the chunks behind it that name it too."""
+        again = self.again
+        self.made["customer"].update(landed.people.values())
+        self.made["loan"].update(landed.loans.values())
+        self.people.update({key: id_ for key, id_ in landed.people.items() if key in again})
+        self.loans.update({key: id_ for key, id_ in landed.loans.items() if key in again})
         self.found.append(landed.problems)
         warned = int((landed.problems["severity"] == "warning").sum())
         for name, n in [*landed.counts.items(), ("warnings", warned)]:
@@ -146,13 +159,14 @@ class Prepared:
                 mine = made.filter(pl.col("sheet") == place)
                 known = sheet.values.select("row", "#person", "#loan_key")
                 joined = mine.drop("#person", "#loan_key", strict=False).join(known, on="row")
-                for key, id_, into in (
-                    ("#person", "#customer", self.people),
-                    ("#loan_key", "#loan", self.loans),
+                for key, kind, into in (
+                    ("#person", "customer", self.people),
+                    ("#loan_key", "loan", self.loans),
                 ):
-                    if id_ in joined.columns:
+                    if (id_ := f"#{kind}") in joined.columns:
                         some = joined.filter(pl.col(key).is_not_null() & pl.col(id_).is_not_null())
                         into.update(dict(zip(some[key], some[id_], strict=True)))
+                        self.made[kind].update(some[id_].to_list())
 
 
 def prepare(intake: Intake, tables: Sequence[tuple[tuple[int, Table], SheetPlan]], chunk: int) -> Prepared:

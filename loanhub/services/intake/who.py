@@ -40,9 +40,10 @@ def assign(rows: pl.DataFrame, target: str, key: str, ids: Mapping[str, int]) ->
     return rows.with_columns(pl.coalesce(target, found).alias(target))
 
 
-def by_tokens(books: Books, tokens: pl.Series) -> pl.DataFrame:
+def by_tokens(landing: Landing, tokens: pl.Series) -> pl.DataFrame:
     """Search keys (`token`, `id`) that stand for these tokens."""
-    wanted = tokens.drop_nulls().unique().to_list()
+    books = landing.books
+    wanted = tokens.drop_nulls().unique().to_list() if landing.searchable else []
     if not wanted:
         return pl.DataFrame(schema={"token": pl.String, "id": pl.Int64})
     return books.columns(Query(SEARCH_KEY, (Test("token", "in", wanted),))).select("token", "id")
@@ -62,20 +63,26 @@ def find_loans(landing: Landing) -> None:
     rows = landing.rows
     if "#loan_key" not in rows.columns or rows["#loan_key"].null_count() == rows.height:
         return
-    keys = rows.select("#loan_key").unique().drop_nulls()
+    rows = rows.with_columns(pl.lit(None, pl.Int64).alias("#loan"))
+    landing.rows = assign(rows, "#loan", "#loan_key", landing.chunk.loans)
+    if landing.searchable:
+        landing.rows = assign(landing.rows, "#loan", "#loan_key", _by_loan_numbers(landing))
+
+
+def _by_loan_numbers(landing: Landing) -> dict[str, int]:
+    """Loans by loan or contract number, where the number is that of one of them only."""
+    keys = landing.rows.select("#loan_key").unique().drop_nulls()
     number = _plain(pl.col("#loan_key").str.slice(2)).str.slice(0, LONGEST * 2)
     keys = keys.with_columns((pl.lit("l:") + number).alias("token"), number.alias("number"))
-    hits = keys.join(by_tokens(landing.books, keys["token"]), on="token")
-    found: dict[str, int] = dict(landing.chunk.loans)
-    if hits.height:
-        loans = _by_ids(landing.books, "loan", hits["id"], ["loan_no", "contract_no", "customer_id"])
-        hits = hits.join(loans, on="id")
-        own = pl.when(pl.col("#loan_key").str.starts_with("L:")).then("loan_no").otherwise("contract_no")
-        exact = hits.filter(_plain(own).str.slice(0, LONGEST * 2) == pl.col("number"))
-        single = exact.filter(~pl.col("#loan_key").is_duplicated())
-        found.update(dict(zip(single["#loan_key"], single["id"], strict=True)))
-    rows = rows.with_columns(pl.lit(None, pl.Int64).alias("#loan"))
-    landing.rows = assign(rows, "#loan", "#loan_key", found)
+    hits = keys.join(by_tokens(landing, keys["token"]), on="token")
+    if hits.is_empty():
+        return {}
+    loans = _by_ids(landing.books, "loan", hits["id"], ["loan_no", "contract_no", "customer_id"])
+    hits = hits.join(loans, on="id")
+    own = pl.when(pl.col("#loan_key").str.starts_with("L:")).then("loan_no").otherwise("contract_no")
+    exact = hits.filter(_plain(own).str.slice(0, LONGEST * 2) == pl.col("number"))
+    single = exact.filter(~pl.col("#loan_key").is_duplicated())
+    return dict(zip(single["#loan_key"], single["id"], strict=True))
 
 
 def find_people(landing: Landing) -> None:
@@ -91,10 +98,11 @@ def find_people(landing: Landing) -> None:
     open_ = rows.filter(pl.col("#customer").is_null() & pl.col("#person").is_not_null())
     if open_.is_empty():
         return
-    found = _by_numbers(landing, open_)
-    both = open_.filter(~pl.col("#person").is_in(list(found)))
-    found |= _by_name_and_mobile(landing, both)
-    landing.rows = assign(rows, "#customer", "#person", found)
+    if landing.searchable:
+        found = _by_numbers(landing, open_)
+        both = open_.filter(~pl.col("#person").is_in(list(found)))
+        found |= _by_name_and_mobile(landing, both)
+        landing.rows = assign(rows, "#customer", "#person", found)
     _same_names(landing)
 
 
@@ -125,7 +133,7 @@ def _by_numbers(landing: Landing, rows: pl.DataFrame) -> dict[str, int]:
         ),
     ]
     wanted = pl.concat(tokens)
-    hits = wanted.join(by_tokens(landing.books, wanted["token"]), on="token")
+    hits = wanted.join(by_tokens(landing, wanted["token"]), on="token")
     return dict(zip(hits["#person"], hits["id"], strict=True))
 
 
@@ -139,7 +147,7 @@ def _by_name_and_mobile(landing: Landing, rows: pl.DataFrame) -> dict[str, int]:
     )
     mobile = pl.col("#both").str.split("|").list.last()
     pairs = pairs.with_columns((pl.lit("d:") + mobile.str.reverse()).alias("token"))
-    hits = pairs.join(by_tokens(landing.books, pairs["token"]), on="token")
+    hits = pairs.join(by_tokens(landing, pairs["token"]), on="token")
     if hits.is_empty():
         return {}
     columns = ["name", "mobile", "id_number_blind", "uscc"]
@@ -171,7 +179,7 @@ def _same_names(landing: Landing) -> None:
     named = new.select(
         "row", (pl.lit("n:") + _plain(pl.col("customer.name")).str.slice(0, LONGEST)).alias("token")
     )
-    known = by_tokens(landing.books, named["token"])["token"]
+    known = by_tokens(landing, named["token"])["token"]
     twice = named.filter(pl.col("token").is_in(known.implode()) | pl.col("token").is_duplicated())
     landing.add(twice.select("row", pl.lit("same-name").alias("code")), "customer.name", "warning")
 

@@ -205,8 +205,10 @@ def new_records(columns: Columns, diff: Diff) -> Columns:
     frame = columns.frame
     made = frame if len(diff.new) == frame.height else frame.filter(pl.col("id").is_in(list(diff.new)))
     shape = _shape(columns.kind)
-    missing = [pl.lit(None, dtype).alias(n) for n, dtype in shape.items() if n not in made.columns]
-    return Columns(columns.kind, made.with_columns(missing).select(list(shape)))
+    return Columns(
+        columns.kind,
+        made.select(n if n in made.columns else pl.lit(None, dtype).alias(n) for n, dtype in shape.items()),
+    )
 
 
 def changes(columns: Columns, diff: Diff, *, new: bool = True) -> list[Columns]:

@@ -296,19 +296,30 @@ def _column(
     """`quick` gives the values of cells in their common form and null for all others."""
     frame = _frame(cells, kinds)
     if quick is None:
-        quick = pl.lit(None, plan.types["value"])
+        return _reading(_read_slowly(frame, plan), plan)
     value = quick if isinstance(quick, pl.Expr) else quick(frame["cell"])
-    frame = frame.with_columns(quick=pl.when(pl.col("kind").is_in(list(quick_kinds))).then(value))
-    rest = frame.filter(pl.col("cell").is_not_null() & pl.col("quick").is_null())
-    slow = _slow(rest.select("cell", "kind").unique(), plan)
-    out = frame.join(slow, on=["cell", "kind"], how="left", maintain_order="left")
-    values = out.select(pl.coalesce("quick", "value"))
-    return ColumnReading(
-        values=values.to_series().alias("value"),
-        problem=out["problem"],
-        warning=out["warning"],
-        extra={name: out[name] for name in plan.types if name != "value"},
-    )
+    known = frame.select(pl.when(pl.col("kind").is_in(list(quick_kinds))).then(value)).to_series()
+    rest = frame["cell"].is_not_null() & known.is_null()
+    at = rest.arg_true()
+    slow = _read_slowly(frame.filter(rest), plan)
+    # Usually these are few: they are put in their places, and the others are left alone.
+    nothing = {"problem": pl.String, "warning": pl.String, **plan.types}
+    columns = {name: pl.repeat(None, len(known), dtype=type_, eager=True) for name, type_ in nothing.items()}
+    columns["value"] = known
+    if len(at):
+        columns = {name: column.scatter(at, slow[name]) for name, column in columns.items()}
+    return _reading(pl.DataFrame(columns), plan)
+
+
+def _reading(frame: pl.DataFrame, plan: _Plan) -> ColumnReading:
+    extra = {name: frame[name] for name in plan.types if name != "value"}
+    return ColumnReading(frame["value"], frame["problem"], frame["warning"], extra)
+
+
+def _read_slowly(frame: pl.DataFrame, plan: _Plan) -> pl.DataFrame:
+    """Cells (`cell`, `kind`) by the one-value function, asked once for each that is different."""
+    slow = _slow(frame.filter(pl.col("cell").is_not_null()).unique(), plan)
+    return frame.join(slow, on=["cell", "kind"], how="left", maintain_order="left")
 
 
 def _slow(distinct: pl.DataFrame, plan: _Plan) -> pl.DataFrame:

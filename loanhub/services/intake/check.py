@@ -220,6 +220,8 @@ def _term_of_dates(values: pl.DataFrame) -> pl.DataFrame:
     """A loan with two dates and no term has one: whole months when the days agree, else days."""
     if not {"loan.disburse_date", "loan.maturity_date"} <= set(values.columns):
         return values
+    if "loan.term" in values.columns and not values["loan.term"].null_count():
+        return values
     start, end = (pl.col(f"loan.{name}_date").str.to_date() for name in ("disburse", "maturity"))
     months = (end.dt.year() - start.dt.year()) * 12 + end.dt.month() - start.dt.month()
     clamped = (end == end.dt.month_end()) & (start.dt.day() > end.dt.day())

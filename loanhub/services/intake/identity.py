@@ -97,7 +97,7 @@ def numbered(values: pl.DataFrame) -> pl.DataFrame:
 def repeated(values: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
     """Rows whose key stood before in the file: those that say the same again, and those that contradict."""
     stated = [c for c in values.columns if not c.startswith("#") and c != "row"]
-    again = values.select((pl.col("#key").cum_count().over("#key") > 1).alias("again")).to_series()
+    again = ~values["#key"].is_first_distinct().alias("again")
     if not again.any():
         return again, again
     firsts = values.unique("#key", keep="first").select("#key", *stated)

@@ -116,7 +116,7 @@ class Intake:
             return
         if self.dry:  # there is no such batch: what is decided on it must not be looked up
             batch = evolve(batch, id=0, version=0, chunks=0, status="claimed")
-        path = incoming.path if self.dry else self._hold(batch, incoming)
+        path = incoming.path.absolute() if self.dry else self._hold(batch, incoming)
         beside = incoming.mapping or mapfile.beside(incoming.path)
         notes = ("read-while-open",) if owner_file(incoming.path) else ()
         yield from self.go_on(batch, desk, path, beside, notes)

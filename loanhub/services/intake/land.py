@@ -7,7 +7,8 @@ what the sheet itself changed is applied, and where the record changed since, th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
 import polars as pl
@@ -45,7 +46,7 @@ class Chunk:
     said: pl.DataFrame = field(repr=False)
     people: Mapping[str, int] = field(repr=False, factory=dict)
     loans: Mapping[str, int] = field(repr=False, factory=dict)
-    made: Mapping[str, Set[int]] = field(repr=False, factory=dict)
+    made: Mapping[str, AbstractSet[int]] = field(repr=False, factory=dict)
     headers: Mapping[str, tuple[int, str]] = field(repr=False, factory=dict)
     """Column and header by field path, to name the cell at fault."""
 
@@ -105,6 +106,8 @@ class Landing:
 
     def add(self, lines: pl.DataFrame, path: str, severity: str) -> None:
         """Problem lines (`row`, `code`) at a field's column."""
+        if lines.is_empty():
+            return
         column, header = self.chunk.headers.get(path, (-1, ""))
         self.problems.append(
             problem(lines, None, path, severity).with_columns(
@@ -219,11 +222,15 @@ def _firsts(new: pl.DataFrame, fields: dict[str, str]) -> pl.DataFrame:
 def _contradictions(landing: Landing, new: pl.DataFrame, fields: dict[str, str]) -> None:
     """Later rows of a new person that say otherwise than the first: reported, the first stands."""
     several = new.filter(pl.col("#person").is_duplicated())
-    for path in fields.values() if several.height else ():
-        first = pl.col(path).drop_nulls().first().over("#person")
-        other = several.filter(pl.col(path).is_not_null() & (pl.col(path) != first))
-        lines = other.select("row").with_columns(pl.lit("differs-from-earlier-row").alias("code"))
-        landing.add(lines, path, "warning")
+    if several.is_empty():
+        return
+    firsts = several.group_by("#person").agg(pl.col(path).drop_nulls().first() for path in fields.values())
+    both = several.join(firsts, on="#person", suffix="#first", maintain_order="left")
+    for path in fields.values():
+        other = (both[path] != both[f"{path}#first"]).fill_null(value=False)
+        if other.any():
+            lines = both.filter(other).select("row", pl.lit("differs-from-earlier-row").alias("code"))
+            landing.add(lines, path, "warning")
 
 
 def _loans(landing: Landing) -> None:

@@ -59,7 +59,7 @@ class BatchTaken:
     """One file taken in. `rows` are rows of data; each counts once among the five that follow.
 
     `warnings` counts what was stored and reported; `waiting` counts changes that a person must confirm.
-    `report` is where the answer to the clerk lies (for needs-mapping: the file with the questions).
+    `report` is where the answer to the clerk lies, `mapping` the file with the questions of needs-mapping.
     """
 
     id: int
@@ -78,6 +78,7 @@ class BatchTaken:
     problems: tuple[ProblemTaken, ...]
     refusal: Reason | None
     report: str
+    mapping: str = ""
 
 
 def taken(desk: Desk, intake: Intake, batch: Batch) -> BatchTaken:
@@ -99,6 +100,7 @@ def taken(desk: Desk, intake: Intake, batch: Batch) -> BatchTaken:
         problems=problems,
         refusal=why,
         report=place,
+        mapping=str(batch.decisions.get("mapping", "")) if batch.status == "needs-mapping" else "",
     )
 
 

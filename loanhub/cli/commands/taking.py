@@ -111,7 +111,9 @@ def _error(done: list[Batch], status_: int) -> LoanHubError | None:
         if status(batch) == status_ and batch.status == "refused":
             return refusal(batch)
         if status(batch) == status_ and batch.status == "needs-mapping":
-            return Waiting("needs-mapping", file=batch.name, mapping=batch.report, batch=batch.id)
+            return Waiting(
+                "needs-mapping", file=batch.name, mapping=batch.decisions["mapping"], batch=batch.id
+            )
     return None
 
 

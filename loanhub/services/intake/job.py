@@ -140,7 +140,10 @@ class Intake:
     def _duplicate(self, batch: Batch, incoming: Incoming) -> Iterator[Progress]:
         if incoming.drop and not self.dry:
             incoming.path.unlink(missing_ok=True)
-        self.done.append(evolve(batch, status="duplicate"))
+        again = evolve(batch, status="duplicate")
+        if not batch.report or not Path(batch.report).exists():  # gone after its days: say it in short
+            again = evolve(again, report=str(self._report(again, [], pl.DataFrame())))
+        self.done.append(again)
         yield Progress(1, 1, "duplicate")
 
     def _hold(self, batch: Batch, incoming: Incoming) -> Path:
@@ -225,8 +228,9 @@ class Intake:
     def _ask(self, batch: Batch, desk: Desk, plans: list[tuple[Any, SheetPlan]]) -> None:
         """Write the questions where the clerk will find them, and wait."""
         path = self._mapping(batch)
-        decisions = {"sheets": [{"plan": p.as_json()} for _, p in plans]}
-        values: dict[str, Any] = {"status": "needs-mapping", "decisions": decisions, "report": str(path)}
+        decisions = {"mapping": str(path), "sheets": [{"plan": p.as_json()} for _, p in plans]}
+        values: dict[str, Any] = {"status": "needs-mapping", "decisions": decisions}
+        values["report"] = str(self._report(evolve(batch, **values), [], pl.DataFrame()))
         if not self.dry:
             text = mapfile.questions([p for _, p in plans], self.words, self.lang)
             draft = self.house.home / "tmp" / path.name

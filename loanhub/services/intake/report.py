@@ -88,6 +88,13 @@ def _summary(book: Workbook, report: Report) -> None:
         said = render(batch.refusal["code"], lang, **facts)
         sheet.row([render("report.reason", lang).text, said.text], styles={1: book.wrong})
         sheet.row([render("report.fix", lang).text, said.hint])
+    elif batch.status == "needs-mapping":
+        sheet.row(
+            [
+                render("report.fix", lang).text,
+                render("report.mapping", lang, file=batch.decisions["mapping"]).text,
+            ]
+        )
     else:
         for name in COUNTS:
             sheet.row([render(f"count.{name}", lang).text, getattr(batch, name)])

@@ -22,6 +22,9 @@ T = FieldType
 CLEAR: Final = ("清空", "#clear", "#CLEAR")
 """A cell that says one of these erases the value; an empty cell never does."""
 
+LOST: Final = r"^\s*[+-]?0*[1-9]\d{15}|[eE][+-]?\d+\s*$"
+"""A number of 16 digits or more: Excel keeps 15."""
+
 BRANCH: Final = r"行|公司|店|部|中心|社|处|\b(bank|branch|office)\b"
 
 
@@ -94,7 +97,17 @@ def _words(words: Words, known: Field, texts: pl.Series, kinds: pl.Series, today
     if known.type in single:
         return columns.each(texts, single[known.type], kinds)
     longest = known.check.longest if known.check and known.check.longest else 500
-    return columns.texts(texts, kinds, most=longest)
+    return _whole_numbers(columns.texts(texts, kinds, most=longest), texts, kinds)
+
+
+def _whole_numbers(reading: ColumnReading, texts: pl.Series, kinds: pl.Series) -> ColumnReading:
+    """Loan and customer numbers of 16 digits or more that Excel kept as numbers are not the numbers they were."""
+    lost = ((kinds == CellKind.NUMBER) & texts.str.contains(LOST)).fill_null(value=False)
+    if not lost.any():
+        return reading
+    return evolve(
+        reading, values=reading.values.set(lost, None), problem=reading.problem.set(lost, "digits-lost")
+    )
 
 
 def _rate_unit(unit: str | None) -> Any:

@@ -101,7 +101,7 @@ def _words(words: Words, known: Field, texts: pl.Series, kinds: pl.Series, today
 
 
 def _whole_numbers(reading: ColumnReading, texts: pl.Series, kinds: pl.Series) -> ColumnReading:
-    """Loan and customer numbers of 16 digits or more that Excel kept as numbers are not the numbers they were."""
+    """Loan and customer numbers of 16 digits or more that Excel kept as numbers are not what they were."""
     lost = ((kinds == CellKind.NUMBER) & texts.str.contains(LOST)).fill_null(value=False)
     if not lost.any():
         return reading

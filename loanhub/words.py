@@ -13,8 +13,8 @@ from attrs import define, field
 
 from loanhub.fields import Dictionary, FieldType
 from loanhub.readings.choices import ChoiceList, choice_key, choice_lists, shipped_document
-from loanhub.settings import Home, Settings, config
-from loanhub.texts import Lang
+from loanhub.settings import Home, Settings, config, default
+from loanhub.texts import LANGS, Lang
 
 
 @define
@@ -92,3 +92,14 @@ class Words:
         if about is not None and about.type is FieldType.YES_NO:
             return {"zh": ("否", "是"), "en": ("no", "yes")}[lang][bool(value)]
         return str(value)
+
+
+def shipped_labels() -> Mapping[str, str]:
+    """Comparison key of the labels LoanHub ships to the field path, for columns a sheet may have."""
+    return {
+        choice_key(words[f"label_{lang}"]): f"{kind}.{name}"
+        for kind, names in default("words.toml").items()
+        if kind not in {"kinds", "ambiguous"}
+        for name, words in names.items()
+        for lang in LANGS
+    }

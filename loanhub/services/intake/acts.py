@@ -19,11 +19,13 @@ from loanhub.keys import bind, unseal_file
 from loanhub.readings.choices import choice_key
 from loanhub.records import Cursor, Order, Query, Test
 from loanhub.services.intake import mapfile, steps
+from loanhub.services.intake.crosschecks import LOWERABLE
 from loanhub.services.intake.land import LAND
 from loanhub.services.intake.plans import SheetPlan
 from loanhub.services.intake.said import statements, unpacked
 from loanhub.services.intake.undo import UNDO
 from loanhub.system import make_private
+from loanhub.words import shipped_labels
 
 if TYPE_CHECKING:
     from loanhub.desk import Desk
@@ -189,11 +191,16 @@ class MappingSet:
 
 
 def set_mapping(books: Books, request: MappingSet) -> Facts[list[SheetPlan]]:
-    """Remember the mapping for the layouts of the batch's sheets."""
+    """Remember the mapping for the layouts of the batch's sheets. Raises Usage for what it cannot be."""
     batch = books.get(Batch, request.batch)
-    told = dict(_told(text) for text in request.column)
-    checks = dict(text.split("=", 1) for text in request.check)
+    told = dict(_told(books, text) for text in request.column)
+    checks = dict(_check(text) for text in request.check)
     plans, puts = [], []
+    there = {
+        choice_key(c["header"]) for kept in batch.decisions.get("sheets", ()) for c in kept["plan"]["columns"]
+    }
+    if unknown := [text for text in request.column if choice_key(_split(text)[0]) not in there]:
+        raise Usage("mapping-no-header", text=unknown[0], batch=batch.id)
     for kept in batch.decisions.get("sheets", ()):
         plan = SheetPlan.from_json(kept["plan"])
         columns = tuple(
@@ -217,14 +224,43 @@ def set_mapping(books: Books, request: MappingSet) -> Facts[list[SheetPlan]]:
     return Facts(plans, tuple(puts), about=f"batch:{batch.id}")
 
 
-def _told(text: str) -> tuple[str, dict[str, Any]]:
-    """`HEADER=FIELD,unit=..`: the header in comparison form, and what is said of it."""
+def _split(text: str) -> tuple[str, str]:
+    """`HEADER=FIELD,unit=..` in its two halves; a header may hold `=`, a field may not."""
     header, _, rest = text.rpartition("=") if text.count("=") == 1 else text.partition("=")
+    return header, rest
+
+
+def _told(books: Books, text: str) -> tuple[str, dict[str, Any]]:
+    """The header in comparison form, and what is said of it."""
+    header, rest = _split(text)
     parts = rest.split(",")
-    options = dict(p.split("=", 1) for p in parts[1:] if "=" in p)
+    try:
+        pairs = [part.split("=", 1) for part in parts[1:]]
+        options = {name.strip(): mapfile.option(name.strip(), value.strip()) for name, value in pairs}
+    except ValueError:
+        raise Usage("mapping-unclear", text=text) from None
     if not header or set(options) - mapfile.OPTIONS:
         raise Usage("mapping-unclear", text=text)
-    return choice_key(header), {"field": parts[0].strip(), **options}
+    return choice_key(header), {"field": _path(books, parts[0].strip(), text), **options}
+
+
+def _path(books: Books, name: str, text: str) -> str:
+    """A field from its path or its label. Raises Usage("mapping-no-field")."""
+    about = books.dictionary.get(name)
+    if name == "" or (about is not None and (about.imported or about.custom)):
+        return name
+    labels = shipped_labels()
+    path = name if name in labels.values() else labels.get(choice_key(name), "")
+    if not path:
+        raise Usage("mapping-no-field", text=text, field=name)
+    return path
+
+
+def _check(text: str) -> tuple[str, str]:
+    name, _, severity = text.partition("=")
+    if name not in LOWERABLE or severity not in ("error", "warning"):
+        raise Usage("mapping-unclear", text=text)
+    return name, severity
 
 
 ORIGINAL: Final = Act("batches.original", Original, "batch.original", original, writes=False, audited=True)

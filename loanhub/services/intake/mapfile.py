@@ -16,10 +16,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 from loanhub.errors import Misconfigured
+from loanhub.readings.amounts import POWERS
 from loanhub.readings.choices import choice_key
 from loanhub.services.intake.crosschecks import LOWERABLE
 from loanhub.services.intake.plans import SheetPlan
@@ -29,6 +31,26 @@ from loanhub.words import Words
 OPEN: Final = "?"
 OPTIONS: Final = frozenset({"field", "unit", "period", "day_base", "percent", "epoch", "order"})
 KEYS: Final = frozenset({"columns", "checks", "header_row", "skip", "sheets"})
+TERM_UNITS: Final = {
+    "年": "year",
+    "季": "quarter",
+    "月": "month",
+    "个月": "month",
+    "天": "day",
+    "日": "day",
+    "期": "period",
+}
+VALUES: Final[dict[str, frozenset[Any]]] = {
+    "unit": frozenset(
+        {*POWERS, "元", "万元", "千元", "百万元", "亿元", "%", "‰", "week", *TERM_UNITS.values()}
+    ),
+    "period": frozenset({"year", "month", "day"}),
+    "percent": frozenset({"percent", "permille", "fraction"}),
+    "order": frozenset({"dmy", "mdy"}),
+    "day_base": frozenset({360, 365}),
+}
+"""What the options of a column may say."""
+SHAPES: Final = {"columns": dict, "checks": dict, "sheets": dict, "header_row": int, "skip": bool}
 
 
 def beside(path: Path) -> Path | None:
@@ -54,6 +76,9 @@ def read(path: Path, words: Words) -> dict[str, Any]:
 def _table(document: Mapping[str, Any], file: str, words: Words) -> dict[str, Any]:
     if unknown := set(document) - KEYS:
         raise Misconfigured("mapping-unknown-key", file=file, key=min(unknown))
+    for key, value in document.items():
+        if not isinstance(value, SHAPES[key]):
+            raise Misconfigured("mapping-unknown-value", file=file, key=key)
     found = dict(document)
     found["columns"] = {h: _column(h, v, file, words) for h, v in document.get("columns", {}).items()}
     for name, severity in document.get("checks", {}).items():
@@ -66,13 +91,35 @@ def _table(document: Mapping[str, Any], file: str, words: Words) -> dict[str, An
 def _column(header: str, given: Any, file: str, words: Words) -> Any:
     if given == OPEN:
         return OPEN
+    if not isinstance(given, (str, dict)):
+        raise Misconfigured("mapping-unknown-value", file=file, key=header)
     options = {"field": given} if isinstance(given, str) else dict(given)
     if unknown := set(options) - OPTIONS:
         raise Misconfigured("mapping-unknown-key", file=file, key=f"{header}.{min(unknown)}")
     if OPEN in options.values():
         return OPEN
+    for name, value in options.items():
+        try:
+            options[name] = option(name, value)
+        except (TypeError, ValueError):
+            raise Misconfigured("mapping-unknown-value", file=file, key=f"{header}.{name}") from None
     options["field"] = field_path(options.get("field", ""), header, file, words)
     return options
+
+
+def option(name: str, value: Any) -> Any:
+    """An option of a column in the form it is kept in. Raises ValueError for what it may not say."""
+    if name == "epoch":
+        return date.fromisoformat(str(value)).isoformat()
+    if name == "day_base":
+        value = int(value)
+    elif not isinstance(value, str):
+        raise ValueError(name)
+    if name == "unit":
+        value = TERM_UNITS.get(value, value)
+    if name in VALUES and value not in VALUES[name]:
+        raise ValueError(name)
+    return value
 
 
 def field_path(name: str, header: str, file: str, words: Words) -> str:

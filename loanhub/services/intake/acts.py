@@ -239,7 +239,7 @@ def _told(books: Books, text: str) -> tuple[str, dict[str, Any]]:
         options = {name.strip(): mapfile.option(name.strip(), value.strip()) for name, value in pairs}
     except ValueError:
         raise Usage("mapping-unclear", text=text) from None
-    if not header or set(options) - mapfile.OPTIONS:
+    if not header or "=" not in text or set(options) - mapfile.OPTIONS:
         raise Usage("mapping-unclear", text=text)
     return choice_key(header), {"field": _path(books, parts[0].strip(), text), **options}
 

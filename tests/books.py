@@ -16,7 +16,7 @@ from loanhub.errors import NotFound
 from loanhub.fields import FieldType, fields_of
 from loanhub.policy import host_operator
 from loanhub.records import Query, Record, Test, plain_schema, to_entity, to_record
-from loanhub.settings import Settings
+from loanhub.settings import Settings, default
 
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
@@ -48,6 +48,9 @@ class ListBooks(Books):
         self.kept = {(entity.KIND, entity.id): to_record(entity) for entity in entities}
         self._landing = landing or {}
         self._known = known or {}
+
+    def config(self, name: str) -> dict[str, Any]:
+        return default(name)
 
     def get(self, kind: type[Any], key: int) -> Any:
         if (kind.KIND, key) not in self.kept:

@@ -294,7 +294,7 @@ def test_a_column_that_can_be_read_in_two_ways_waits_for_a_person(desk: Desk, tm
     ended = desk.call("ingest", file)
     [batch] = ended.batches
     assert (ended.status, ended.code, batch["status"]) == (5, "needs-mapping", "needs-mapping")
-    asked = Path(batch["report"])
+    asked = Path(batch["mapping"])
     assert '"?"' in asked.read_text(encoding="utf-8")
     [sheet] = desk.call("mapping show", batch["id"]).data["mappings"]
     assert [q["header"] for q in sheet["questions"]] == ["利率"]
@@ -309,7 +309,7 @@ def test_a_question_answered_in_the_return_folder_is_read_by_the_next_try(desk: 
     ended = desk.call("ingest", file, "--mapping", mapping)
     first = ended.batches[0]["status"]
     if first == "needs-mapping":
-        asked = Path(ended.batches[0]["report"])
+        asked = Path(ended.batches[0]["mapping"])
         asked.write_text(asked.read_text(encoding="utf-8").replace('"?"', '"loan.amount"'), encoding="utf-8")
         ended = desk.call("ingest", file)
     assert (ended.status, ended.batches[0]["status"], ended.batches[0]["stored"]) == (0, "stored", 1)

@@ -21,7 +21,6 @@ from loanhub.records import Query, Test, Where
 from loanhub.services.ratings.assess import assess_columns
 from loanhub.services.ratings.combine import Scale
 from loanhub.services.ratings.features import Sources, compute
-from loanhub.settings import default
 
 CHUNK: Final = 2_000
 """Customers a call: one transaction keeps another writer waiting no longer than this takes."""
@@ -124,8 +123,7 @@ def _assess(books: Books, ids: Sequence[int], asked: date | None) -> Facts[Asses
 
 def _scale(books: Books) -> Scale:
     # The home's own rating.toml, once its books lend their settings files; else the shipped one.
-    config = getattr(books, "config", default)
-    return Scale.of(config("rating.toml"))
+    return Scale.of(books.config("rating.toml"))
 
 
 def _sources(books: Books, ids: Sequence[int], as_of: date) -> Sources:

@@ -12,7 +12,7 @@ from attrs import frozen
 from loanhub import money
 from loanhub.acts import Books
 from loanhub.errors import Misconfigured
-from loanhub.settings import default, structure
+from loanhub.settings import structure
 from loanhub.texts import Lang
 
 FILE: Final = "reminders.toml"
@@ -78,7 +78,6 @@ class Timetable:
 def timetable_of(books: Books) -> Timetable:
     """The institution's timetable."""
     # The home's own reminders.toml, once its books lend their settings files; else the shipped one.
-    config = getattr(books, "config", default)
     return timetable(config(FILE))
 
 

@@ -37,6 +37,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "sqlcipher3": ("loanhub_store_sqlite",),
     "python_calamine": ("loanhub_format_excel",),
     "xlrd": ("loanhub_format_excel",),
+    "msoffcrypto": ("loanhub_format_excel", "loanhub.workbook"),
     "xlsxwriter": ("loanhub.workbook", "loanhub.testing"),
     "charset_normalizer": ("loanhub_format_csv",),
     "watchdog": ("loanhub.files",),

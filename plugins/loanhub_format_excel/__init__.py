@@ -7,6 +7,7 @@ from pathlib import Path
 
 from loanhub import Claim, Refused, Sheet, hookimpl
 from loanhub_format_excel.sniff import SUFFIXES, content_of
+from loanhub_format_excel.source import Source
 
 NAME = "excel"
 
@@ -22,7 +23,7 @@ class Excel:
 
     def claims(self, path: Path) -> Claim | None:
         """Judged by content; a name that says otherwise is noted as `wrong-extension`."""
-        content = content_of(path)
+        content = content_of(Source(path))
         if content is None:
             return None
         right = path.suffix.lower() in SUFFIXES[content]
@@ -30,22 +31,40 @@ class Excel:
 
     def sheets(self, path: Path) -> Iterator[Sheet]:
         """The worksheets in order. Raises Refused with the reason for what may not or cannot be read."""
-        content = content_of(path)
-        if content == "xlsx":
-            from loanhub_format_excel.xlsx import xlsx_sheets
+        return self.sheets_behind(path, None)
 
-            return xlsx_sheets(path)
-        if content == "xls":
-            from loanhub_format_excel.xls import xls_sheets
+    def sheets_behind(self, path: Path, password: str | None) -> Iterator[Sheet]:
+        """The worksheets in order, of a protected file by its password; any other file needs none."""
+        try:
+            yield from _sheets(Source(path))
+            return
+        except Refused as refused:
+            if refused.code != "password-protected":
+                raise
+        from loanhub_format_excel.locked import unlocked
 
-            return xls_sheets(path)
-        if content in ("xlsb", "ods"):
-            from loanhub_format_excel.xlsx import guarded_sheets
+        for sheet in _sheets(unlocked(Source(path), password)):
+            sheet.findings.note("opened-with-password")
+            yield sheet
 
-            return guarded_sheets(path)
-        if content == "password-protected":
-            raise Refused("password-protected")
-        raise Refused("not-a-workbook" if content is None else "not-a-real-workbook", content=content)
+
+def _sheets(source: Source) -> Iterator[Sheet]:
+    content = content_of(source)
+    if content == "xlsx":
+        from loanhub_format_excel.xlsx import xlsx_sheets
+
+        return xlsx_sheets(source)
+    if content == "xls":
+        from loanhub_format_excel.xls import xls_sheets
+
+        return xls_sheets(source)
+    if content in ("xlsb", "ods"):
+        from loanhub_format_excel.xlsx import guarded_sheets
+
+        return guarded_sheets(source)
+    if content == "password-protected":
+        raise Refused("password-protected")
+    raise Refused("not-a-workbook" if content is None else "not-a-real-workbook", content=content)
 
 
 @hookimpl

@@ -10,21 +10,48 @@ from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from itertools import islice
-from pathlib import Path
+from types import TracebackType
 from typing import Any, Final
 
 import polars as pl
 import python_calamine as reader
 
 from loanhub import CellKind, Refused, Sheet, block
+from loanhub_format_excel.source import Source
 
 CELLS_AT_ONCE: Final = 100_000
 MOST_CELLS: Final = 40_000_000  # calamine holds every cell of the rectangle, about 80 bytes each
 
 
-def calamine_sheets(path: Path) -> Iterator[Sheet]:
+class _Reading:
+    """Around every use of the reader: what it raises becomes a refusal, its panics too.
+
+    A panic of its Rust code is a BaseException of a class that cannot be imported, so it is known by name.
+    """
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None or error is None:
+            return
+        if kind.__name__ == "PanicException":
+            raise Refused("reader-failed", reason="panic", where="calamine") from None
+        if issubclass(kind, reader.PasswordError) or (
+            issubclass(kind, reader.CalamineError) and "password" in str(error).lower()
+        ):
+            raise Refused("password-protected") from error
+        if issubclass(kind, reader.CalamineError | OSError | ValueError):
+            raise Refused("not-whole") from error
+
+
+def calamine_sheets(source: Source) -> Iterator[Sheet]:
     """The worksheets in order. Raises Refused for a password or a broken file."""
-    book = _open(path)
+    with _Reading():
+        file = str(source.path) if source.held is None else source.open()
+        book = reader.load_workbook(file)
     for about in book.sheets_metadata:
         if about.typ == reader.SheetTypeEnum.WorkSheet:
             hidden = about.visible != reader.SheetVisibleEnum.Visible
@@ -44,21 +71,8 @@ def _merges(book: Any, name: str) -> tuple[tuple[int, int, int, int], ...]:
 
 
 def _sheet(book: Any, name: str) -> Any:
-    try:
+    with _Reading():
         return book.get_sheet_by_name(name)
-    except (reader.CalamineError, OSError, ValueError) as error:
-        raise Refused("not-whole") from error
-
-
-def _open(path: Path) -> Any:
-    try:
-        return reader.CalamineWorkbook.from_path(str(path))
-    except reader.PasswordError as error:
-        raise Refused("password-protected") from error
-    except (reader.CalamineError, OSError, ValueError) as error:
-        if "password" in str(error).lower():
-            raise Refused("password-protected") from error
-        raise Refused("not-whole") from error
 
 
 def _blocks(book: Any, name: str) -> Iterator[pl.DataFrame]:
@@ -70,11 +84,16 @@ def _blocks(book: Any, name: str) -> Iterator[pl.DataFrame]:
     first_row, indent = 1, [None] * sheet.start[1]  # leading rows are told, leading columns are not
     rows = sheet.iter_rows()
     height = max(1, CELLS_AT_ONCE // max(1, sheet.total_width))
-    while some := list(islice(rows, height)):
+    while some := _taken(rows, height):
         made = block(first_row, [indent + [_plain(value) for value in row] for row in some])
         first_row += len(some)
         if made.height:
             yield made
+
+
+def _taken(rows: Iterator[list[Any]], height: int) -> list[list[Any]]:
+    with _Reading():
+        return list(islice(rows, height))
 
 
 def _plain(value: Any) -> object:

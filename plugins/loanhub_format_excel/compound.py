@@ -6,12 +6,12 @@ Source of the layout: [MS-CFB]. A sector's successor stands in the allocation ta
 from __future__ import annotations
 
 import struct
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from loanhub import Refused
+from loanhub_format_excel.source import Source
 from loanhub_format_excel.tokens import Array
 
 SIGNATURE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -21,9 +21,9 @@ ENTRY: Final = 128  # bytes of a directory entry; bytes 120 to 123 are the size 
 SMALL_SECTOR_SHIFT: Final = 6
 
 
-def refuse_circles(path: Path) -> None:
+def refuse_circles(source: Source) -> None:
     """Raises Refused when chains run in a circle or out of the file, or a stream is larger than the file."""
-    data = path.read_bytes()
+    data = source.read()
     if len(data) < HEADER or not data.startswith(SIGNATURE):
         raise Refused("not-whole")
     shift, small_shift = struct.unpack_from("<HH", data, 30)

@@ -11,12 +11,12 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from os import SEEK_CUR
-from pathlib import Path
 from typing import BinaryIO, Final
 
 from attrs import field, frozen
 
 from loanhub import Refused
+from loanhub_format_excel.source import Source
 
 MOST_PARTS: Final = 20_000
 MOST_INFLATED: Final = 4 << 30  # bytes of all parts together; a million rows of 20 columns take 0.9 GB
@@ -36,7 +36,7 @@ _XML_NAMES: Final = (".xml", ".rels", ".vml")
 class Package:
     """A package whose directory has been looked through; it is opened only while a part is read."""
 
-    path: Path
+    source: Source
     parts: dict[str, zipfile.ZipInfo] = field(repr=False)
     """The parts by lower-case name without a leading slash."""
 
@@ -61,7 +61,7 @@ class Package:
         if part is None:
             raise Refused("part-missing", part=name)
         checksum, size = 0, 0
-        with self.path.open("rb") as file:
+        with self.source.open() as file:
             for piece in _inflate(file, part):
                 size += len(piece)
                 if size > part.file_size:
@@ -72,17 +72,17 @@ class Package:
             raise Refused("not-whole")
 
 
-def open_package(path: Path) -> Package:
+def open_package(source: Source) -> Package:
     """Look through a zip package; it is refused when its directory, sizes or XML declarations are hostile."""
     try:
-        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-            parts = _directory(archive, path.stat().st_size)
+        with source.open() as file, zipfile.ZipFile(file) as archive:
+            parts = _directory(archive, source.size)
             for part in parts.values():
                 if part.filename.lower().endswith(_XML_NAMES):
                     _refuse_doctype(file, part)
     except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, ValueError, EOFError) as error:
         raise Refused("not-whole") from error
-    return Package(path, parts)
+    return Package(source, parts)
 
 
 def _key(name: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import mmap
 import re
 import zipfile
-from pathlib import Path
 from typing import Final
+
+from loanhub_format_excel.source import Source
 
 HEAD: Final = 4096
 
@@ -41,14 +41,14 @@ SUFFIXES: Final = {
 }
 
 
-def content_of(path: Path) -> str | None:
+def content_of(source: Source) -> str | None:
     """The content of a workbook (a key of SUFFIXES), or None when it is no workbook."""
-    with path.open("rb") as file:
+    with source.open() as file:
         head = file.read(HEAD)
     if head.startswith(b"PK\x03\x04"):
-        return _zip_content(path, head)
+        return _zip_content(source, head)
     if head.startswith(_OLE):
-        return _ole_content(path)
+        return _ole_content(source)
     if head.startswith(_BIFF):
         return "xls"
     text = head.removeprefix(b"\xef\xbb\xbf").replace(b"\0", b"").removeprefix(b"\xff\xfe").lstrip()
@@ -57,9 +57,9 @@ def content_of(path: Path) -> str | None:
     return next((content for pattern, content in _TEXTS if pattern.search(text)), None)
 
 
-def _zip_content(path: Path, head: bytes) -> str | None:
+def _zip_content(source: Source, head: bytes) -> str | None:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with source.open() as file, zipfile.ZipFile(file) as archive:
             names = {name.replace("\\", "/").lstrip("/").lower() for name in archive.namelist()}
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
         return "ods" if _MIMETYPE in head else "xlsx" if head[30:].startswith(_OFFICE_NAMES) else None
@@ -72,15 +72,15 @@ def _zip_content(path: Path, head: bytes) -> str | None:
     return "xlsx" if office and not foreign else None
 
 
-def _ole_content(path: Path) -> str | None:
+def _ole_content(source: Source) -> str | None:
     """An OLE container, told by the names of its streams."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as held:
+    with source.searched() as held:
 
-        def holds(name: str) -> bool:
-            return held.find(name.encode("utf-16-le")) >= 0
+        def holds(*names: str) -> bool:
+            return any(held.find(name.encode("utf-16-le")) >= 0 for name in names)
 
         if holds("EncryptedPackage"):
             return "password-protected"
         if holds("WordDocument") or holds("PowerPoint Document"):
             return None
-        return "xls" if holds("Workbook") or holds("Book") else None
+        return "xls" if holds("Workbook", "Book", "WORKBOOK", "BOOK", "workbook", "book") else None

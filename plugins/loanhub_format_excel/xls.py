@@ -6,7 +6,6 @@ import struct
 from collections.abc import Iterator
 from functools import partial
 from io import TextIOBase
-from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
@@ -18,6 +17,7 @@ from loanhub import CellKind, Refused, Sheet, block
 from loanhub_format_excel.calamine import calamine_sheets
 from loanhub_format_excel.compound import refuse_circles
 from loanhub_format_excel.looks import NO_CELL, PLAIN, Cell, Look, builtin_look, look_of, show
+from loanhub_format_excel.source import Source
 
 LARGEST: Final = 256 << 20  # bytes of the file; 65,536 rows of 20 columns take 15 MB
 ROWS_AT_ONCE: Final = 5_000
@@ -35,14 +35,14 @@ class _Silence(TextIOBase):
         return len(text)
 
 
-def xls_sheets(path: Path) -> Iterator[Sheet]:
+def xls_sheets(source: Source) -> Iterator[Sheet]:
     """The sheets in order. Raises Refused for a password or a file neither library can read."""
-    if path.stat().st_size > LARGEST:
+    if source.size > LARGEST:
         raise Refused("too-large", part="xls")
-    book = _open(path)
+    book = _open(source)
     if book is None:
-        refuse_circles(path)
-        yield from calamine_sheets(path)
+        refuse_circles(source)
+        yield from calamine_sheets(source)
         return
     for at in range(book.nsheets):
         sheet = _load(book, at)
@@ -50,12 +50,16 @@ def xls_sheets(path: Path) -> Iterator[Sheet]:
             yield _sheet(book, sheet)
 
 
-def _open(path: Path) -> Any:
+def _open(source: Source) -> Any:
     """The workbook by xlrd; None when xlrd cannot read it."""
     for formatting in (True, False):
         try:
             return xlrd.open_workbook(
-                str(path), formatting_info=formatting, on_demand=True, logfile=_Silence()
+                str(source.path),
+                file_contents=source.held,
+                formatting_info=formatting,
+                on_demand=True,
+                logfile=_Silence(),
             )
         except _BROKEN as error:
             if "encrypted" in str(error).lower() or "password" in str(error).lower():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import polars as pl
 from attrs import evolve
@@ -16,12 +15,13 @@ from loanhub_format_excel.columns import Painter
 from loanhub_format_excel.ods import refuse_repeats
 from loanhub_format_excel.package import open_package
 from loanhub_format_excel.sheet import read_blocks
+from loanhub_format_excel.source import Source
 from loanhub_format_excel.strings import read_strings
 
 
-def xlsx_sheets(path: Path) -> Iterator[Sheet]:
+def xlsx_sheets(source: Source) -> Iterator[Sheet]:
     """The worksheets in order. Raises Refused for a hostile or broken package."""
-    package = open_package(path)
+    package = open_package(source)
     book = read_book(package)
     painter = Painter.of(book, read_strings(package, book.strings))
     for part in book.sheets:
@@ -35,11 +35,11 @@ def _unread() -> Iterator[pl.DataFrame]:
     return iter(())
 
 
-def guarded_sheets(path: Path) -> Iterator[Sheet]:
+def guarded_sheets(source: Source) -> Iterator[Sheet]:
     """The sheets of an .xlsb or .ods: the same guard around the package, then calamine."""
-    package = open_package(path)
+    package = open_package(source)
     if package.has("content.xml"):
         refuse_repeats(package)
     elif package.has("META-INF/manifest.xml"):
         raise Refused("not-whole")
-    yield from calamine_sheets(path)
+    yield from calamine_sheets(source)

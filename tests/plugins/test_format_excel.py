@@ -662,7 +662,8 @@ def test_an_open_document_that_claims_billions_of_cells_is_refused(tmp_path: Pat
 
 
 def test_every_reason_and_note_has_words_in_both_languages(checkout: Path) -> None:
-    words = tomllib.loads((checkout / "config" / "messages" / "formats.toml").read_text(encoding="utf-8"))
+    files = [checkout / "config" / "messages" / f"{topic}.toml" for topic in ("formats", "files")]
+    words = {code for file in files for code in tomllib.loads(file.read_text(encoding="utf-8"))}
     used: set[str] = set()
     for plugin in ("loanhub_format_excel", "loanhub_format_csv"):
         for file in (checkout / "plugins" / plugin).glob("*.py"):
@@ -672,4 +673,4 @@ def test_every_reason_and_note_has_words_in_both_languages(checkout: Path) -> No
                 re.findall(r'"([a-z]+-(?:hidden|skipped|workbook|unknown|guessed|extension))"', source)
             )
     assert used >= {"not-whole", "rows-hidden", "csv-quote", "macro-workbook"}
-    assert used - words.keys() == set()
+    assert used - words == set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +12,7 @@ from typing import Any
 import click
 import pytest
 
-from loanhub import hookspecs
+from loanhub import hookspecs, settings
 from loanhub.cli import tree
 from loanhub.cli.asking import Clicked
 from loanhub.cli.session import Session, Wishes
@@ -19,7 +20,9 @@ from loanhub.institution import Institution
 from loanhub.keys import Secret
 from loanhub.plugins import SINGULAR
 from loanhub.records import columns_of
+from loanhub.services.intake import mapfile
 from loanhub.settings import FOLDERS
+from loanhub.words import Words
 from tests import doc_tables, pages
 
 README, CHINESE = "README.md", "README.zh-CN.md"
@@ -180,3 +183,34 @@ def test_the_docs_name_no_module_that_is_gone() -> None:
             module, _, attribute = name.rpartition(".")
             known = importlib.util.find_spec(name) if importlib.util.find_spec(module) else None
             assert known or hasattr(importlib.import_module(module), attribute), f"{page}: {name}"
+
+
+# -- files that people write -----------------------------------------------------------------------
+
+
+def tomls(page: str, holding: str) -> list[str]:
+    """The TOML blocks of a page in which a word stands."""
+    found = [b.text for b in pages.blocks(pages.text_of(page)) if b.info == "toml" and holding in b.text]
+    assert found, page
+    return found
+
+
+@pytest.mark.parametrize("page", ["docs/ingest.md", "docs/ingest.zh-CN.md"])
+def test_the_mapping_file_of_the_page_is_one(page: str, house: Institution, tmp_path: Path) -> None:
+    words = Words.of(house.home, house.settings, house.dictionary)
+    (text,) = tomls(page, "header_row")
+    path = tmp_path / "sheet.xlsx.mapping.toml"
+    path.write_text(text, encoding="utf-8")
+    told = mapfile.read(path, words)
+    assert told["columns"]["Name"]["field"] == "customer.name"
+    assert {option for column in told["columns"].values() for option in column} <= mapfile.OPTIONS
+    explained = pages.text_of(page)
+    assert [option for option in sorted(mapfile.OPTIONS) if f"| `{option}` |" not in explained] == []
+    assert [key for key in sorted(mapfile.KEYS) if key not in text] == []
+
+
+@pytest.mark.parametrize("page", ["docs/ingest.md", "docs/ingest.zh-CN.md", "docs/operations.md"])
+def test_settings_of_the_page_are_taken(page: str) -> None:
+    for text in (t for t in tomls(page, "[[") if "[sheets" not in t):
+        told = settings.structure(settings.Settings, tomllib.loads(text), page)
+        settings.dictionary(told, [])

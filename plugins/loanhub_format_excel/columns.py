@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Final
 
 import numpy as np
@@ -18,7 +19,11 @@ from loanhub_format_excel.tokens import Array, Cells
 
 DENSEST: Final = 8_000_000  # cells of a block, empty ones included; a sparser one is split
 MOST_TEXT: Final = 256 << 20  # bytes of shared text one block may point to
-_PLAIN_NUMBER: Final = r"^(?:-?[1-9]\d{0,14}(?:\.\d*[1-9])?|-?0\.\d*[1-9]|0)$"
+_PLAIN_NUMBER: Final = r"^(?:-?[1-9][0-9]{0,14}(?:\.[0-9]*[1-9])?|-?0\.[0-9]*[1-9]|0)$"
+_USUAL_DAY: Final = r"^[1-9][0-9]{4}$"
+DAY_ONE_1900: Final = (date(1970, 1, 1) - date(1899, 12, 30)).days
+DAY_ONE_1904: Final = (date(1970, 1, 1) - date(1904, 1, 1)).days
+"""Days from where a workbook counts to where polars does."""
 _PLAIN_WIDTH: Final = 16  # 15 digits and a point: what a float holds exactly
 
 
@@ -138,6 +143,9 @@ class Painter:
             return show(stored, look, self.book.from_1904)
 
         texts = texts.fill_null("")
+        if look.kind is CellKind.DATE and texts.str.contains(_USUAL_DAY).all():
+            days = texts.cast(pl.Int32) - (DAY_ONE_1904 if self.book.from_1904 else DAY_ONE_1900)
+            return days.cast(pl.Date).cast(pl.String), _kinds(texts, CellKind.DATE)
         if not look.plain:
             return mapped(texts, answer)
         odd = ~texts.str.contains(_PLAIN_NUMBER) | (texts.str.len_bytes() > _PLAIN_WIDTH)

@@ -9,11 +9,12 @@ from typing import Final
 import polars as pl
 
 from loanhub import Refused, Sheet
+from loanhub_format_excel import straight, tokens
 from loanhub_format_excel.book import SheetPart
 from loanhub_format_excel.careful import careful_blocks
 from loanhub_format_excel.columns import Painter
 from loanhub_format_excel.package import Package
-from loanhub_format_excel.tokens import LAST_COLUMN, LAST_ROW, Unusual, cells_of
+from loanhub_format_excel.tokens import LAST_COLUMN, LAST_ROW, Unusual
 
 CHUNK: Final = 8 << 20  # bytes of XML in a block: about 10,000 rows of 20 columns
 LONGEST_ROW: Final = 64 << 20
@@ -57,12 +58,19 @@ def _quick_blocks(
     text = _SheetText(package.pieces(part.part))
     last_row = 0
     for chunk in text.rows():
-        cells = cells_of(chunk, last_row)
+        cells = _cells(chunk, last_row)
         last_row = int(cells.row_numbers[-1])
         yield from painter.blocks(cells)
     sheet.findings.merges = merges_in(text.after)
     if _HIDDEN_COLUMN.search(text.before):
         sheet.findings.note("columns-hidden")
+
+
+def _cells(chunk: bytes, after_row: int) -> tokens.Cells:
+    try:
+        return straight.cells_of(chunk, after_row)
+    except Unusual:
+        return tokens.cells_of(chunk, after_row)
 
 
 class _SheetText:
@@ -75,8 +83,8 @@ class _SheetText:
 
     def rows(self) -> Iterator[bytes]:
         """Whole rows, about CHUNK bytes at a time. Raises Unusual when the frame around them is odd."""
-        held = self._begin()
-        while (end := held.find(b"</sheetData")) < 0:
+        held, seen = self._begin(), 0
+        while (end := held.find(b"</sheetData", seen)) < 0:
             cut = held.rfind(b"<row")
             if len(held) >= CHUNK and cut > 0:
                 yield held[:cut]
@@ -86,6 +94,7 @@ class _SheetText:
             more = self._more(CHUNK)
             if not more:
                 raise Unusual
+            seen = max(len(held) - len(b"</sheetData"), 0)
             held += more
         rows = held[:end].rstrip()
         if rows:

@@ -22,7 +22,7 @@ Tags = tuple[Array, Array, Array]
 
 LAST_ROW: Final = 1_048_576
 LAST_COLUMN: Final = 16_383  # XFD
-PADDING: Final = b"\0" * 16  # so that looking a few bytes ahead never leaves the chunk
+PADDING: Final = b"\0" * 64  # so that looking a few bytes ahead never leaves the chunk
 
 # Tags. An empty element (<c .../>) has the number of its start tag plus EMPTY.
 ROW, ROW_END, CELL, CELL_END, V, V_END, IS, IS_END, T, T_END, F, F_END = range(1, 13)
@@ -55,7 +55,7 @@ _MAY_FOLLOW: Final = {
 # Cell types, by the first two bytes after t=" in the XML.
 NUMBER, SHARED, FORMULA_TEXT, INLINE, BOOL, ERROR, ISO_DATE = range(1, 8)
 _TYPES: Final = {'n"': 1, 's"': 2, "st": 3, "in": 4, 'b"': 5, 'e"': 6, 'd"': 7}
-_TYPE_WIDTHS: Final = (0, 1, 1, 3, 9, 1, 1, 1)
+TYPE_WIDTHS: Final = np.array((0, 1, 1, 3, 9, 1, 1, 1), np.int32)
 
 
 class Unusual(Exception):
@@ -84,42 +84,44 @@ class Cells:
 
 def cells_of(chunk: bytes, after_row: int) -> Cells:
     """The cells of whole rows, numbered above `after_row`. Raises Unusual, or Refused beyond XFD1048576."""
-    view = _View.of(chunk)
+    view = View.of(chunk)
     tag, start, end = _tags(view)
     is_row = (tag == ROW) | (tag == ROW + EMPTY)
     rows = np.flatnonzero(is_row)
-    row_numbers = _row_numbers(view, start[rows], after_row)
+    numbers, _ = row_numbers(view, start[rows], after_row)
     is_cell = (tag == CELL) | (tag == CELL + EMPTY)
     at = np.flatnonzero(is_cell)
     row = np.cumsum(is_row, dtype=np.int32)[at] - 1
-    column, behind = _references(view, start[at], row_numbers[row])
-    _need((column[:-1] < column[1:]) | (row[:-1] < row[1:]))
+    column, behind = _references(view, start[at], numbers[row])
+    need((column[:-1] < column[1:]) | (row[:-1] < row[1:]))
     style, kind = _attributes(view, behind, end[at])
     owner = np.cumsum(is_cell, dtype=np.int32) - 1
     formula = np.zeros(len(at), bool)
     if b"<f" in chunk:
         formula[owner[(tag == F) | (tag == F + EMPTY)]] = True
     value, texts = _values(view, (tag, start, end), owner, kind)
-    hidden = _hidden(chunk, start[rows], end[rows])
-    return Cells(row_numbers, hidden, row, column, style, kind, formula, value, texts)
+    hidden = hidden_rows(chunk, start[rows], end[rows])
+    return Cells(numbers, hidden, row, column, style, kind, formula, value, texts)
 
 
 @frozen(eq=False)
-class _View:
-    """The chunk seen as bytes, and as pairs and fours of bytes starting at every byte."""
+class View:
+    """The chunk seen as bytes, and as two, four and eight bytes starting at every byte."""
 
     one: Array
     two: Array
     four: Array
+    eight: Array
 
     @classmethod
-    def of(cls, chunk: bytes) -> _View:
+    def of(cls, chunk: bytes) -> View:
         padded = chunk + PADDING
         size = len(chunk)
         return cls(
             np.frombuffer(padded, np.uint8),
-            np.ndarray((size + 8,), "<u2", padded, 0, (1,)),
-            np.ndarray((size + 8,), "<u4", padded, 0, (1,)),
+            np.ndarray((size + 48,), "<u2", padded, 0, (1,)),
+            np.ndarray((size + 48,), "<u4", padded, 0, (1,)),
+            np.ndarray((size + 48,), "<u8", padded, 0, (1,)),
         )
 
     def digits(self, at: Array, most: int) -> tuple[Array, Array]:
@@ -141,11 +143,13 @@ class _View:
         raise Unusual
 
 
-def _code(text: str) -> int:
+def code(text: str) -> int:
+    """Up to eight letters as the number that stands for them in a view."""
     return int.from_bytes(text.encode(), "little")
 
 
-def _need(holds: Array) -> None:
+def need(holds: Array) -> None:
+    """Raises Unusual unless it holds everywhere."""
     if not holds.all():
         raise Unusual
 
@@ -153,21 +157,21 @@ def _need(holds: Array) -> None:
 # -- tags ------------------------------------------------------------------------------------------
 
 
-def _tags(view: _View) -> Tags:
+def _tags(view: View) -> Tags:
     """Every tag of the chunk: its number, where its < and where its > stands."""
     signs = np.flatnonzero((view.one & 0xFD) == ord("<"))  # < and > differ in one bit
     start, end = signs[0::2].copy(), signs[1::2].copy()
     if not len(start) or len(start) != len(end):
         raise Unusual
-    _need(view.one[start] == ord("<"))
-    _need(view.one[end] == ord(">"))
+    need(view.one[start] == ord("<"))
+    need(view.one[end] == ord(">"))
     tag = _tag_numbers().take(view.two[start + 1])
     empty = view.one[end - 1] == ord("/")
     if empty.any():
         tag += np.uint8(EMPTY) * (empty & (view.one[start + 1] != ord("/")))
     width = _tag_widths().take(tag)
-    _need((width == 0) | (end - start == width))
-    _need(_grammar().take(tag[:-1] * np.uint16(32) + tag[1:]))
+    need((width == 0) | (end - start == width))
+    need(_grammar().take(tag[:-1] * np.uint16(32) + tag[1:]))
     if tag[0] not in (ROW, ROW + EMPTY) or tag[-1] not in (ROW_END, ROW + EMPTY):
         raise Unusual
     return tag, start, end
@@ -176,7 +180,7 @@ def _tags(view: _View) -> Tags:
 def _tag_numbers() -> Array:
     table = np.zeros(1 << 16, np.uint8)
     for letters, number in _FIRST_LETTERS.items():
-        table[_code(letters)] = number
+        table[code(letters)] = number
     return table
 
 
@@ -197,20 +201,21 @@ def _grammar() -> Array:
 # -- rows and references ---------------------------------------------------------------------------
 
 
-def _row_numbers(view: _View, start: Array, after_row: int) -> Array:
-    _need(view.four[start] == _code("<row"))
-    _need(view.four[start + 4] == _code(' r="'))
+def row_numbers(view: View, start: Array, after_row: int) -> tuple[Array, Array]:
+    """The numbers of the rows that start there, and how many digits each has."""
+    need(view.four[start] == code("<row"))
+    need(view.four[start + 4] == code(' r="'))
     number, width = view.digits(start + 8, 7)
-    _need((width > 0) & (view.one[start + 8 + width] == ord('"')))
+    need((width > 0) & (view.one[start + 8 + width] == ord('"')))
     if len(number) and int(number.max()) > LAST_ROW:
         raise Refused("outside-sheet")
-    _need(np.diff(number, prepend=after_row) > 0)
-    return number
+    need(np.diff(number, prepend=after_row) > 0)
+    return number, width
 
 
-def _references(view: _View, start: Array, row_number: Array) -> tuple[Array, Array]:
+def _references(view: View, start: Array, row_number: Array) -> tuple[Array, Array]:
     """The column of each cell, and where its reference ends; the row in it must be the row it stands in."""
-    _need(view.four[start + 2] == _code(' r="'))
+    need(view.four[start + 2] == code(' r="'))
     column = np.zeros(len(start), np.int32)
     letters = np.zeros(len(start), np.int64)
     going = np.ones(len(start), bool)
@@ -223,36 +228,43 @@ def _references(view: _View, start: Array, row_number: Array) -> tuple[Array, Ar
         letters += going
     number, width = view.digits(start + 6 + letters, 7)
     behind = start + 6 + letters + width
-    _need((letters > 0) & (number == row_number) & (view.one[behind] == ord('"')))
+    need((letters > 0) & (number == row_number) & (view.one[behind] == ord('"')))
     if len(column) and int(column.max()) > LAST_COLUMN + 1:
         raise Refused("outside-sheet")
     return column - 1, behind + 1
 
 
-def _attributes(view: _View, at: Array, end: Array) -> tuple[Array, Array]:
+def type_numbers() -> Array:
+    """Cell types by the first two bytes of their names."""
+    types = np.zeros(1 << 16, np.uint8)
+    for letters, number in _TYPES.items():
+        types[code(letters)] = number
+    return types
+
+
+def _attributes(view: View, at: Array, end: Array) -> tuple[Array, Array]:
     """Style and type of each cell, in either order; any other attribute is unusual."""
     at = at.copy()
     style = np.zeros(len(at), np.int32)
     kind = np.full(len(at), NUMBER, np.uint8)
-    types = np.zeros(1 << 16, np.uint8)
-    for letters, number in _TYPES.items():
-        types[_code(letters)] = number
+    types = type_numbers()
     for name in ("s", "t", "s"):
-        has = np.flatnonzero(view.four[at] == _code(f' {name}="'))
-        width: Array = np.array(_TYPE_WIDTHS, np.int32)
+        has = np.flatnonzero(view.four[at] == code(f' {name}="'))
+        width: Array = TYPE_WIDTHS
         if name == "s":
             style[has], width = view.digits(at[has] + 4, 6)
         else:
             kind[has] = types[view.two[at[has] + 4]]
             width = width[kind[has]]
-        _need((width > 0) & (view.one[at[has] + 4 + width] == ord('"')))
+        need((width > 0) & (view.one[at[has] + 4 + width] == ord('"')))
         at[has] += 5 + width
     at += view.one[at] == ord(" ")
-    _need((at == end) | ((at == end - 1) & (view.one[at] == ord("/"))))
+    need((at == end) | ((at == end - 1) & (view.one[at] == ord("/"))))
     return style, kind
 
 
-def _hidden(chunk: bytes, start: Array, end: Array) -> Array:
+def hidden_rows(chunk: bytes, start: Array, end: Array) -> Array:
+    """Which of the rows whose tags stand there are hidden."""
     hidden = np.zeros(len(start), bool)
     if b'hidden="' in chunk:
         for row, (first, last) in enumerate(zip(start.tolist(), end.tolist(), strict=True)):
@@ -264,28 +276,32 @@ def _hidden(chunk: bytes, start: Array, end: Array) -> Array:
 # -- values ----------------------------------------------------------------------------------------
 
 
-def _values(view: _View, tags: Tags, owner: Array, kind: Array) -> tuple[Array, pl.Series]:
+def _values(view: View, tags: Tags, owner: Array, kind: Array) -> tuple[Array, pl.Series]:
     tag, start, end = tags
     holds = np.flatnonzero((tag == V) | (tag == T))
     cell, first, last = owner[holds], end[holds] + 1, start[holds + 1]
-    _need((tag[holds] == T) == (kind[cell] == INLINE))
+    need((tag[holds] == T) == (kind[cell] == INLINE))
     value = np.full(len(kind), -1, np.int64)
     shared = kind[cell] == SHARED
     number, width = view.digits(first[shared], 9)
-    _need((width > 0) & (first[shared] + width == last[shared]))
+    need((width > 0) & (first[shared] + width == last[shared]))
     value[cell[shared]] = number
     own = ~shared
     value[cell[own]] = np.arange(np.count_nonzero(own))
-    return value, _texts(view, first[own], last[own])
+    return value, texts_between(view, first[own], last[own])
 
 
-def _texts(view: _View, first: Array, last: Array) -> pl.Series:
+def texts_between(view: View, first: Array, last: Array) -> pl.Series:
     """The texts between the places, as one column: joined by a byte that XML cannot hold, then split."""
     if not len(first):
         return pl.Series(dtype=pl.String)
     width = last - first + 1  # with the < behind it, which becomes the separator
     until = np.cumsum(width)
-    joined = view.one[np.arange(until[-1]) + np.repeat(first - until + width, width)]
+    # The places of all bytes are sums of steps: one step on, at each new text a leap.
+    steps = np.ones(until[-1], np.int64)
+    steps[0] = first[0]
+    steps[until[:-1]] = first[1:] - last[:-1]
+    joined = view.one[np.cumsum(steps, out=steps)]
     joined[until - 1] = 0
     text = pl.Series([joined[:-1].tobytes()], dtype=pl.Binary)
     try:

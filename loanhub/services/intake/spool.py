@@ -6,8 +6,10 @@ stay in files of the private scratch folder, which is emptied at every start.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 from attrs import field, frozen
@@ -15,9 +17,13 @@ from attrs import field, frozen
 from loanhub import cage
 from loanhub.errors import Refused
 from loanhub.files import Content, sniff
-from loanhub.plugins import Plugins
+from loanhub.keys import Secret
+from loanhub.kinds import Format, LockedFormat
+from loanhub.plugins import GROUP, Plugins
 from loanhub.settings import Intake
+from loanhub.sheets import Sheet
 
+SERVICES: Final = "loanhub.services."
 PLAIN_REASONS = {
     Content.HTML: "file-is-html",
     Content.EMPTY: "file-empty",
@@ -77,14 +83,25 @@ class Contents:
     sheets: tuple[Spooled, ...]
 
 
-def spool(path: Path, folder: Path, plugins: Path, disabled: list[str], limits: Intake) -> Contents:
-    """Read a file into `folder`. Raises Refused with a plain reason; a child that dies is Refused too."""
+def spool(
+    path: Path,
+    folder: Path,
+    plugins: Path,
+    disabled: list[str],
+    limits: Intake,
+    password: Secret | None = None,
+) -> Contents:
+    """Read a file into `folder`. Raises Refused with a plain reason; a child that dies is Refused too.
+
+    The password goes to the child through its pipe, and stays there.
+    """
     found: dict[str, Any] = cage.run(
         "loanhub.services.intake.spool:read",
         str(path),
         str(folder),
         str(plugins),
         disabled,
+        password.text() if password else None,
         memory=limits.read_memory_mb << 20,
         cpu=limits.read_seconds,
         wall=float(limits.read_seconds * 2),
@@ -106,10 +123,14 @@ def spool(path: Path, folder: Path, plugins: Path, disabled: list[str], limits: 
     )
 
 
-def read(path: str, folder: str, plugins: str, disabled: list[str]) -> dict[str, Any]:
+def read(
+    path: str, folder: str, plugins: str, disabled: list[str], password: str | None = None
+) -> dict[str, Any]:
     """In the child: find the one format that claims the file, and write its sheets out block by block."""
     file = Path(path)
-    loaded = Plugins.load(Path(plugins), disabled)
+    # The house's own services read no files: a third of a second less for every file.
+    services = [point.name for point in entry_points(group=GROUP) if point.name.startswith(SERVICES)]
+    loaded = Plugins.load(Path(plugins), [*disabled, *services])
     claims = [(f, claim) for f in loaded.formats if (claim := f.claims(file)) is not None]
     if not claims:
         raise Refused(PLAIN_REASONS.get(sniff(file), "file-not-recognised"))
@@ -117,7 +138,7 @@ def read(path: str, folder: str, plugins: str, disabled: list[str]) -> dict[str,
         raise Refused("file-claimed-twice", formats=", ".join(f.name for f, _ in claims))
     reader, claim = claims[0]
     sheets = []
-    for number, sheet in enumerate(reader.sheets(file)):
+    for number, sheet in enumerate(_sheets(reader, file, password)):
         blocks, rows, width = [], 0, 0
         for part, frame in enumerate(sheet.blocks()):
             target = Path(folder) / f"sheet-{number}-{part:05}.arrow"
@@ -137,3 +158,9 @@ def read(path: str, folder: str, plugins: str, disabled: list[str]) -> dict[str,
             }
         )
     return {"format": claim.format, "content": claim.content, "notes": list(claim.notes), "sheets": sheets}
+
+
+def _sheets(reader: Format, file: Path, password: str | None) -> Iterator[Sheet]:
+    if password is not None and isinstance(reader, LockedFormat):
+        return reader.sheets_behind(file, password)
+    return reader.sheets(file)

@@ -57,7 +57,7 @@ def connect(path: Path, key: bytes, *, read_only: bool = False) -> sqlite3.Conne
     if len(key) != KEY_LENGTH:
         # SQLCipher would silently take it as a passphrase, and encrypt with another key.
         raise ValueError(f"the key of a database has {KEY_LENGTH} bytes, not {len(key)}")
-    # For every None it binds the driver searches for an adapter by way of two exceptions, unless one is known.
+    # For every None it binds the driver looks for an adapter by way of two exceptions, unless one is known.
     driver.register_adapter(type(None), {}.get)
     conn: sqlite3.Connection = driver.connect(
         str(path), timeout=GLANCE, isolation_level=None, check_same_thread=False, cached_statements=256

@@ -113,7 +113,7 @@ def tuples(frame: pl.DataFrame) -> Iterator[tuple[Any, ...]]:
 
 
 def _bound(column: pl.Series) -> list[Any]:
-    """Values as the driver binds them fastest: it looks for an adapter of every `bytes`, of no `bytearray`."""
+    """Values as the driver binds them fastest: of every `bytes` it seeks an adapter, of no `bytearray`."""
     if column.dtype != pl.Binary:
         return column.to_list()
     if column.null_count():

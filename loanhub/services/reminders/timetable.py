@@ -76,9 +76,8 @@ class Timetable:
 
 
 def timetable_of(books: Books) -> Timetable:
-    """The institution's timetable."""
-    # The home's own reminders.toml, once its books lend their settings files; else the shipped one.
-    return timetable(config(FILE))
+    """The institution's timetable: the home's own reminders.toml over the shipped one."""
+    return timetable(books.config(FILE))
 
 
 def timetable(values: Mapping[str, Any]) -> Timetable:

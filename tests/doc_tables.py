@@ -41,10 +41,8 @@ NOTED: Final = """
     macro-sheet-skipped formats-unknown merged-filled read-while-open opened-with-password
 """.split()
 WATCHED: Final = ("file-still-open", "file-unreadable", "folder-lost", "folder-back")
-MAPPED: Final = """
-    mapping-unreadable mapping-unknown-key mapping-unknown-field mapping-unknown-check mapping-unclear
-    mapping-nothing batch-not-stored original-gone
-""".split()
+MAPPED: Final = ("batch-not-stored", "original-gone")
+"""Besides all whose code begins with `mapping-`."""
 ELSEWHERE: Final = """
     not-money due-day-impossible due-count-negative due-before-disbursed end-before-start
     calendar-year-unknown choice-alias-empty choice-alias-twice choice-without-label home-busy
@@ -64,9 +62,14 @@ def refusals() -> list[str]:
     return [*REFUSED, *(code for code in codes("formats") if code not in NOTED)]
 
 
+def of_mappings() -> list[str]:
+    """Codes of what can be wrong with a mapping, or asked of a batch in vain."""
+    return [*(code for code in codes("intake") if code.startswith("mapping-")), *MAPPED]
+
+
 def row_codes() -> list[str]:
     """Codes of what can be wrong with a cell or a row: all of the topics that are nothing else."""
-    other = {*refusals(), *NOTED, *WATCHED, *MAPPED, *ELSEWHERE}
+    other = {*refusals(), *NOTED, *WATCHED, *of_mappings(), *ELSEWHERE}
     return [code for code in codes(*TOPICS) if code not in other]
 
 
@@ -314,7 +317,7 @@ def made(name: str) -> str:
         return TABLES[name]()
     what, _, lang_ = name.rpartition("-")
     lang: Lang = next(lang for lang in LANGS if lang == lang_)
-    groups = {"refused": refusals(), "noted": NOTED, "watched": WATCHED, "mapped": MAPPED}
+    groups = {"refused": refusals(), "noted": NOTED, "watched": WATCHED, "mapped": of_mappings()}
     if what in groups:
         return messages(groups[what], lang)
     if what == "rows":

@@ -19,9 +19,9 @@ from loanhub.entities import KINDS, Batch, Entity, Statement
 from loanhub.fields import fields_of
 from loanhub.records import Columns, Order, Query, Test, plain_schema, to_record
 from loanhub.schema import SEARCH_KEY
-from loanhub.services.intake import children, who
-from loanhub.services.intake.check import no_problems, problem
-from loanhub.services.intake.compare import Verdict, compare
+from loanhub.services.intake import children, exported, who
+from loanhub.services.intake.check import MASKED, no_problems, problem
+from loanhub.services.intake.compare import Verdict, compare, extra_changes, own_fields
 from loanhub.services.intake.said import OUTCOMES, pack, packed
 
 UPDATED: Final = ("customer", "loan")
@@ -47,6 +47,9 @@ class Chunk:
     people: Mapping[str, int] = field(repr=False, factory=dict)
     loans: Mapping[str, int] = field(repr=False, factory=dict)
     made: Mapping[str, AbstractSet[int]] = field(repr=False, factory=dict)
+    masked: pl.DataFrame = field(repr=False, factory=lambda: pl.DataFrame(schema=MASKED))
+    claimed: Mapping[str, AbstractSet[int]] = field(repr=False, factory=dict)
+    """Ids by kind that rows of the file's exports name as theirs."""
     headers: Mapping[str, tuple[int, str]] = field(repr=False, factory=dict)
     """Column and header by field path, to name the cell at fault."""
 
@@ -145,6 +148,7 @@ class Landing:
 def decide(books: Books, chunk: Chunk) -> Facts[Landed]:
     """The whole of a chunk: identities, rejections, records, conflicts, and the statement that keeps it."""
     landing = Landing.of(books, chunk)
+    exported.settle(landing)
     same = _unchanged(landing) & ~landing.rows["row"].is_in(list(landing.rejected))
     quiet = landing.rows.filter(same)
     landing.rows = landing.rows.filter(~same)
@@ -267,7 +271,8 @@ def _meet(landing: Landing, kind: str, rows: pl.DataFrame, fields: dict[str, str
     made = landing.chunk.made.get(kind, frozenset())
     records = {e.id: to_record(e) for e in landing.books.find(Query(kind, (Test("id", "in", ids),)))}
     changed: dict[int, dict[str, Any]] = {}
-    for row in rows.select("row", f"#{kind}", *fields.values()).iter_rows(named=True):
+    own = own_fields(landing.books.dictionary, kind, landing.paths)
+    for row in rows.select("row", f"#{kind}", *fields.values(), *own.values()).iter_rows(named=True):
         number, key = int(row["row"]), row[f"#{kind}"]
         record = records.get(key)
         if record is None:
@@ -277,12 +282,14 @@ def _meet(landing: Landing, kind: str, rows: pl.DataFrame, fields: dict[str, str
         past = None if last is None else {name: last.get(path) for name, path in fields.items()}
         gone = {p.split(".", 1)[1] for p in landing.cleared(number) if p.startswith(f"{kind}.")}
         verdict = compare(record, stated, past, gone, same_file=key in made)
+        if own:
+            verdict = verdict.and_(extra_changes(record, row, own, last, gone, same_file=key in made))
         for name in verdict.conflicts:
             code = "differs-from-earlier-row" if key in made else "conflict"
             lines = pl.DataFrame(
                 {"row": [number], "code": [code]}, schema={"row": pl.UInt32, "code": pl.String}
             )
-            landing.add(lines, fields[name], "warning" if key in made else "conflict")
+            landing.add(lines, fields.get(name) or own[name], "warning" if key in made else "conflict")
         if key in made:
             verdict = evolve(verdict, conflicts=())
         landing.verdicts[number] = landing.verdicts.get(number, Verdict()).and_(verdict)
@@ -315,11 +322,7 @@ def _new(frame: pl.DataFrame, kind: str, extra: pl.Series | None) -> pl.DataFram
 def _custom(landing: Landing, rows: pl.DataFrame, kind: str, firsts: pl.DataFrame | None) -> pl.Series | None:
     """The institution's own fields of new rows as the JSON of `extra`; None when no column has one."""
     dictionary = landing.books.dictionary
-    paths = {
-        p.split(".", 1)[1]: p
-        for p in landing.paths
-        if (f := dictionary.get(p)) and f.custom and f.kind == kind
-    }
+    paths = own_fields(dictionary, kind, landing.paths)
     if kind == "loan" and "receipt.paid_date" not in landing.paths:
         totals = ("receipt.paid_principal", "receipt.paid_interest", "receipt.paid_amount")
         paths |= {p.split(".", 1)[1]: p for p in totals if p in landing.paths}
@@ -355,7 +358,7 @@ def _facts(landing: Landing, quiet: pl.DataFrame) -> Facts[Landed]:
         batch_id=chunk.batch,
         chunk=chunk.number,
         source=chunk.source,
-        said=pack(kept, chunk.said, chunk.sheet),
+        said=pack(kept, chunk.said, chunk.sheet, chunk.cleared),
         problems=packed(problems),
     )
     counted = evolve(

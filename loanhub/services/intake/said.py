@@ -32,8 +32,11 @@ def packed(frame: pl.DataFrame) -> bytes:
     return target.getvalue()
 
 
-def pack(rows: pl.DataFrame, before: pl.DataFrame, sheet: int) -> bytes:
-    """Rows of a chunk as they are kept: what was said before stays said where a cell is empty now."""
+def pack(rows: pl.DataFrame, before: pl.DataFrame, sheet: int, cleared: pl.DataFrame) -> bytes:
+    """Rows of a chunk as they are kept: what was said before stays said where a cell is empty now.
+
+    `cleared` (row, field path) was taken back: to say it again is to say something new.
+    """
     paths = [c for c in rows.columns if "." in c and not c.startswith("#")]
     ids = [f"#{kind}" for kind in PARTS if f"#{kind}" in rows.columns]
     frame = rows.select(
@@ -57,6 +60,9 @@ def pack(rows: pl.DataFrame, before: pl.DataFrame, sheet: int) -> bytes:
         frame = joined.with_columns([pl.coalesce(c, f"{c}#old").alias(c) for c in both]).drop(
             [f"{c}#old" for c in both]
         )
+    for path in cleared["field"].unique().to_list():
+        gone = cleared.filter(pl.col("field") == path)["row"].implode()
+        frame = frame.with_columns(pl.when(~pl.col("row").is_in(gone)).then(path).alias(path))
     return packed(frame)
 
 

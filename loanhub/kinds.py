@@ -41,6 +41,14 @@ class Format(Protocol):
         """The sheets in order. Raises Refused with a plain reason for what cannot or may not be read."""
 
 
+@runtime_checkable
+class LockedFormat(Format, Protocol):
+    """A format that can also read files behind a password."""
+
+    def sheets_behind(self, path: Path, password: str | None) -> Iterator[Sheet]:
+        """As `sheets`, with the password for a file that needs one. What it uncovers stays in memory."""
+
+
 @frozen
 class Outcome:
     """What one rule says of one customer. `cap` and `grade` are grades of the institution's scale.

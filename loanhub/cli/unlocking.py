@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from loanhub.cli.session import Session
 
 VARIABLE: Final = "LOANHUB_PASSPHRASE"
+FILE_VARIABLE: Final = "LOANHUB_FILE_PASSWORD"
 KEY_FILE: Final = "file:"
 
 
@@ -46,6 +47,15 @@ def unlock(session: Session) -> Secret:
 def key_file(home: Path, start: str) -> Path:
     """The key file of a start slot; a relative path counts from the home."""
     return home / Path(start.removeprefix(KEY_FILE)).expanduser()
+
+
+def file_password(session: Session) -> Secret:
+    """The password of files to be read. Raises Misconfigured("no-file-password") with nobody to ask."""
+    if told := os.environ.get(FILE_VARIABLE, ""):
+        return Secret(told)
+    if not session.asks:
+        raise Misconfigured("no-file-password")
+    return hidden(session.say("ask.file-password").text)
 
 
 def hidden(question: str) -> Secret:

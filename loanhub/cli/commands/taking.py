@@ -16,6 +16,7 @@ from loanhub.cli.commands.batches import BatchTaken, line, refusal, show_batches
 from loanhub.cli.outcome import INTERRUPTED, Outcome, worst
 from loanhub.cli.plain import plain
 from loanhub.cli.session import Session
+from loanhub.cli.unlocking import file_password
 from loanhub.errors import Damaged, LoanHubError, NotFound, Waiting
 from loanhub.jobs import Job, Progress
 from loanhub.services.intake import mapfile
@@ -41,6 +42,7 @@ class Ingest:
     files: tuple[str, ...] = param(argument=True, many=True)
     dry_run: bool = param(default=False, flag=True)
     mapping: str = param(default="")
+    password: bool = param(default=False, flag=True)
 
 
 @frozen
@@ -51,12 +53,17 @@ class Taken:
 
 
 def ingest(session: Session, request: Ingest) -> Outcome:
-    """Take files in. Raises NotFound("ingest-file-missing") before anything is done."""
+    """Take files in. Raises NotFound("ingest-file-missing") before anything is done.
+
+    With `password` one is taken from LOANHUB_FILE_PASSWORD or asked for, never from the command line, which
+    others can see and the shell remembers. Raises Misconfigured("no-file-password") with nobody to ask.
+    """
     paths = [Path(file) for file in request.files]
     for path in [*paths, *([Path(request.mapping)] if request.mapping else [])]:
         if not path.is_file():
             raise NotFound("ingest-file-missing", file=str(path))
-    intake = Intake.of(session.house, session.lang, dry=request.dry_run)
+    password = file_password(session) if request.password else None
+    intake = Intake.of(session.house, session.lang, dry=request.dry_run, password=password)
     stop, fault = stop_event(), None
     statuses: list[int] = []
     for path in paths:

@@ -16,10 +16,10 @@ import polars as pl
 from attrs import define, evolve, field, frozen
 
 from loanhub.entities import Batch
-from loanhub.errors import LoanHubError, Misconfigured, NotAllowed, Refused
+from loanhub.errors import LoanHubError, Misconfigured, NotAllowed, Refused, Waiting
 from loanhub.files import move, need_space, owner_file, safe_name, sha256_of, write_atomically
 from loanhub.jobs import Progress
-from loanhub.keys import bind, seal_file
+from loanhub.keys import Secret, bind, seal_file
 from loanhub.policy import Principal
 from loanhub.searching import sorted_keys
 from loanhub.services.intake import mapfile, steps
@@ -64,11 +64,16 @@ class Intake:
     dry: bool = False
     previewed: dict[str, pl.DataFrame] = field(factory=dict, repr=False)
     """Problems of a dry run by digest: they are written nowhere."""
+    password: Secret | None = field(default=None, repr=False)
+    """For the files that need one to be opened."""
 
     @classmethod
-    def of(cls, house: Institution, lang: Lang, *, dry: bool = False) -> Intake:
+    def of(
+        cls, house: Institution, lang: Lang, *, dry: bool = False, password: Secret | None = None
+    ) -> Intake:
         """An intake with the words of the home."""
-        return cls(house, lang, Words.of(house.home, house.settings, house.dictionary), dry=dry)
+        words = Words.of(house.home, house.settings, house.dictionary)
+        return cls(house, lang, words, dry=dry, password=password)
 
     # -- where things are ------------------------------------------------------------------------------
 
@@ -130,11 +135,18 @@ class Intake:
             with self.house.scratch() as scratch:
                 disabled = self.house.settings.plugins.disabled
                 contents = spool(
-                    path, scratch, self.house.home / "plugins", disabled, self.house.settings.intake
+                    path,
+                    scratch,
+                    self.house.home / "plugins",
+                    disabled,
+                    self.house.settings.intake,
+                    self.password,
                 )
                 contents = evolve(contents, notes=(*contents.notes, *notes))
                 yield from self._work(batch, desk, contents, beside, path)
         except Refused as error:
+            if batch.status != "claimed" and error.code.startswith("password-"):  # it was open before
+                raise Waiting("password-needed", file=batch.name, batch=batch.id) from error
             self._refuse(batch, desk, error, path)
 
     def _duplicate(self, batch: Batch, incoming: Incoming) -> Iterator[Progress]:
@@ -302,8 +314,7 @@ class Intake:
             "report": str(report),
             "finished": self.house.clock.now(),
         }
-        if self.drop_of(batch):
-            self._mapping(batch).unlink(missing_ok=True)
+        self._mapping(batch).unlink(missing_ok=True)
         self.done.append(desk.do(steps.FINISH, steps.Change(batch.id, values)))
         path.unlink(missing_ok=True)
 
@@ -347,7 +358,7 @@ class Intake:
                 continue
             try:
                 yield from self.go_on(batch, self.desk(drop), path, answered)
-            except (Misconfigured, NotAllowed) as error:
+            except (Misconfigured, NotAllowed, Waiting) as error:
                 fault = fault or error
         self._sweep()
         if fault is not None:

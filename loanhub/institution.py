@@ -18,7 +18,7 @@ from loanhub.desk import Desk
 from loanhub.errors import Misconfigured, NotFound
 from loanhub.fields import Dictionary, Field
 from loanhub.files import scratch, write_atomically
-from loanhub.keys import Keyring, Secret, bind, blind_many, open_many, seal_many
+from loanhub.keys import Keyring, Secret, bind, blind_many, looks_like_recovery_key, open_many, seal_many
 from loanhub.plugins import Failure, Plugins
 from loanhub.policy import Principal, host_operator, system
 from loanhub.records import FieldKeys
@@ -84,7 +84,7 @@ class Institution:
         settings = settings_.read(home)
         plugins = Plugins.load(home / "plugins", settings.plugins.disabled)
         dictionary = settings_.dictionary(settings, plugins.fields)
-        keyring = Keyring.open(home.keyring, unlock())
+        keyring = _opened(home, unlock())
         store = _open_store(home, settings, keyring, plugins)
         return cls(home, settings, keyring, plugins, store, clock or SystemClock(), dictionary)
 
@@ -172,6 +172,15 @@ def _open_store(home: Home, settings: Settings, keyring: Keyring, plugins: Plugi
     store = kind.open(home.root, _database_key(home, keyring))
     store.migrate(schema())
     return store
+
+
+def _opened(home: Home, secret: Secret) -> Keyring:
+    """The keyring; whoever opens it with the recovery key has proven that key."""
+    keyring = Keyring.open(home.keyring, secret)
+    text = secret.text()
+    if keyring.recovery_proven is None and text is not None and looks_like_recovery_key(text):
+        keyring.prove_recovery(secret)
+    return keyring
 
 
 def _database_key(home: Home, keyring: Keyring) -> bytes:

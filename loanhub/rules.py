@@ -43,6 +43,8 @@ class FunctionRule:
 
     def assess(self, rows: pl.DataFrame) -> Sequence[Outcome | None]:
         """One outcome (or None) a row."""
+        if not self.meta.features:
+            return [self.function(RowView({})) for _ in range(rows.height)]
         return [self.function(RowView(row)) for row in rows.select(self.meta.features).iter_rows(named=True)]
 
 

@@ -28,6 +28,10 @@ LOST: Final = r"^\s*[+-]?0*[1-9]\d{15}|[eE][+-]?\d+\s*$"
 BRANCH: Final = r"行|公司|店|部|中心|社|处|\b(bank|branch|office)\b"
 
 
+DIGITS: Final = r"^[\d\s+()-]{5,}$"
+"""What no name looks like: a number of some length."""
+
+
 def about(words: Words, path: str) -> Field:
     """The field a column path is read as; pseudo fields have the type of what they fill."""
     known = words.dictionary.get(path)
@@ -167,8 +171,15 @@ def fits(words: Words, path: str, plan: ColumnPlan, frame: pl.DataFrame) -> bool
     if path == "customer.branch":
         named = some[f"c{plan.column}"].str.contains(BRANCH)
         return int(named.sum()) * 5 > named.len() * 4
+    if about(words, path).type is T.NAME and some[f"c{plan.column}"].str.contains(DIGITS).any():
+        return False
     reading = read(words, evolve(plan, field=path), some, date.max)
     return reading.problem.null_count() == some.height
+
+
+def filled(plan: ColumnPlan, frame: pl.DataFrame) -> bool:
+    """Whether a column has any value."""
+    return bool((frame[f"k{plan.column}"] != CellKind.EMPTY).any())
 
 
 def proves(path: str, plan: ColumnPlan, frame: pl.DataFrame) -> bool:

@@ -111,7 +111,7 @@ class Intake:
     settle: float = 2.0
     every: float = 10.0
     chunk: int = 4_000
-    read_memory_mb: int = 3_000
+    read_memory_mb: int = 1_500
     read_seconds: int = 900
     report_days: int = 14
     rate_cap: str = "0.36"

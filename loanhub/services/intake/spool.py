@@ -32,6 +32,11 @@ PLAIN_REASONS = {
     Content.OLE_ENCRYPTED: "password-protected",
 }
 
+SHORTEST: Final = 20
+"""CPU seconds that any file may take to be read."""
+SECONDS_A_MB: Final = 2
+"""And more for each megabyte: the slowest way takes one. A small file that takes long is a hostile one."""
+
 
 @frozen
 class Spooled:
@@ -103,8 +108,8 @@ def spool(
         disabled,
         password.text() if password else None,
         memory=limits.read_memory_mb << 20,
-        cpu=limits.read_seconds,
-        wall=float(limits.read_seconds * 2),
+        cpu=(seconds := min(limits.read_seconds, SHORTEST + SECONDS_A_MB * (path.stat().st_size >> 20))),
+        wall=float(seconds * 2),
     )
     sheets = tuple(
         Spooled(

@@ -16,7 +16,9 @@ beyond 15 digits the stored text is kept, so that lost digits can be recognised.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+import hashlib
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import IntEnum
@@ -152,3 +154,45 @@ def _number(value: float | Decimal) -> Cell:
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return ("0" if text == "-0" else text), CellKind.NUMBER
+
+
+# -- marks of our own sheets ---------------------------------------------------------------------------
+
+EXAMPLES: Final = ("示例 ·", "Example ·")
+"""How the first cell begins of a row that only shows how a template is filled in; it is no data."""
+
+RECORD_COLUMNS: Final = (("【编号】", "【版本】"), ("[Id]", "[Version]"))
+"""The two columns of an export that say which record a row is, and in which version it was exported."""
+
+_MARK: Final = re.compile(r"([a-z_]{3,20}):([1-9][0-9]{0,17}):([0-9a-f]{8})")
+
+
+def record_marks(kind: str, records: Iterable[tuple[int, int]], home: bytes) -> list[str]:
+    """What the first of the two columns says of records (id, version): `loan:12:9f3ab2c4`.
+
+    The last part is a check over all three and the home, so that a mark that was dragged on to other rows,
+    sorted apart from its version or made by another institution names nothing here. `home` is the hash of
+    the first line of the audit log.
+    """
+    check = hashlib.blake2b(key=home, digest_size=4)
+
+    def mark(key: int, version: int) -> str:
+        one = check.copy()
+        one.update(b"%s:%d:%d" % (name, key, version))
+        return f"{kind}:{key}:{one.hexdigest()}"
+
+    name = kind.encode()
+    return [mark(key, version) for key, version in records]
+
+
+def read_marks(texts: Iterable[str], versions: Iterable[int], home: bytes) -> list[tuple[str, int] | None]:
+    """Kind and id of marks with their versions; None for what this home did not export."""
+    return [_read_mark(text.strip(), version, home) for text, version in zip(texts, versions, strict=True)]
+
+
+def _read_mark(text: str, version: int, home: bytes) -> tuple[str, int] | None:
+    found = _MARK.fullmatch(text)
+    if found is None:
+        return None
+    kind, key = found[1], int(found[2])
+    return (kind, key) if record_marks(kind, [(key, version)], home) == [text] else None

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 import xlsxwriter
 from attrs import define, field
 
+from loanhub.errors import Usage
 from loanhub.files import move, safe_name
+from loanhub.keys import Secret
 
 LONGEST: Final = 32_000
 """Characters a cell may hold (Excel's limit is 32,767)."""
@@ -130,3 +133,26 @@ class Workbook:
         writer = SheetWriter(self._book.add_worksheet(unique))
         self._sheets.append(writer)
         return writer
+
+
+# -- passwords -----------------------------------------------------------------------------------------
+
+
+def need_encryption() -> None:
+    """Raises Usage("password-extra-missing") unless the optional package for passwords is installed."""
+    if find_spec("msoffcrypto") is None:
+        raise Usage("password-extra-missing")
+
+
+def encrypt(path: Path, password: Secret) -> None:
+    """Encrypt a finished workbook in place, as Excel's own "encrypt with password" does (agile, AES-256)."""
+    need_encryption()
+    from msoffcrypto.format.ooxml import OOXMLFile
+
+    sealed = path.with_name(f"{path.name}.sealed")
+    try:
+        with path.open("rb") as plain, sealed.open("wb") as out:
+            OOXMLFile(plain).encrypt(password.text(), out)
+        move(sealed, path)
+    finally:
+        sealed.unlink(missing_ok=True)

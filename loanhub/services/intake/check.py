@@ -18,6 +18,7 @@ from loanhub.readings import columns
 from loanhub.records import MOMENT
 from loanhub.services.intake import cells as cells_
 from loanhub.services.intake.crosschecks import CROSS_CHECKS, LOWERABLE, Limits
+from loanhub.services.intake.exported import masked_cells
 from loanhub.services.intake.layout import Rows
 from loanhub.services.intake.plans import ColumnPlan, SheetPlan
 from loanhub.words import Words
@@ -32,6 +33,8 @@ PROBLEM: Final[dict[str, Any]] = {
 }
 
 
+MASKED: Final[dict[str, Any]] = {"row": pl.UInt32, "field": pl.String, "text": pl.String}
+
 DECIDED_ONCE: Final = ("rate-no-unit", "rate-small", "ratio-no-unit")
 """Warnings that hold for a whole column: shown once, among the decisions."""
 
@@ -43,6 +46,8 @@ class Checked:
     values: pl.DataFrame = field(repr=False)
     problems: pl.DataFrame = field(repr=False)
     cleared: pl.DataFrame = field(repr=False)
+    masked: pl.DataFrame = field(repr=False, factory=lambda: pl.DataFrame(schema=MASKED))
+    """Cells of an export that still hold a mask (row, field path, text)."""
 
     @property
     def rejected(self) -> pl.Series:
@@ -72,12 +77,15 @@ def check(words: Words, plan: SheetPlan, rows: Rows, today: date, zone: ZoneInfo
     values = pl.DataFrame({"row": rows.cells["row"]})
     problems: list[pl.DataFrame] = [no_problems()]
     cleared = [pl.DataFrame(schema={"row": pl.UInt32, "field": pl.String})]
+    masked = [pl.DataFrame(schema=MASKED)]
     for path, column in plan.fields.items():
         frame, marks = _without_marks(rows.cells, column)
         if marks is not None:
             cleared.append(marks.select("row", pl.lit(path).alias("field")))
-        reading = cells_.read(words, column, frame, today)
         about = cells_.about(words, path)
+        frame, masks = masked_cells(frame, column.column, path, about, plan.record)
+        masked += [] if masks is None else [masks]
+        reading = cells_.read(words, column, frame, today)
         if path == "customer.id_number":
             reading, values = _other_numbers(words, plan, frame, reading, values, today)
         found, faults = _kept(words, about, column, frame, reading)
@@ -93,7 +101,7 @@ def check(words: Words, plan: SheetPlan, rows: Rows, today: date, zone: ZoneInfo
         where = hits.fill_null(value=False)
         path = next((p for p in path.split() if p in plan.fields), path.split()[0] if path else "")
         problems.append(problem(lines.filter(where), plan.fields.get(path), path, severity))
-    return Checked(values, pl.concat(problems), pl.concat(cleared))
+    return Checked(values, pl.concat(problems), pl.concat(cleared), pl.concat(masked))
 
 
 def _without_marks(cells: pl.DataFrame, column: ColumnPlan) -> tuple[pl.DataFrame, pl.DataFrame | None]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from loanhub.records import Columns, Query, Test, plain_schema, to_record
-from loanhub.services.intake.compare import Verdict, compare
+from loanhub.services.intake.compare import Verdict, compare, extra_changes, own_fields
+from loanhub.services.intake.exported import ID, KIND
 
 if TYPE_CHECKING:
     from loanhub.services.intake.land import Landing
@@ -53,11 +54,18 @@ def _land_kind(
         [pl.col(p).is_not_null() for n, p in fields.items() if n != "number"] or [pl.lit(False)]
     )
     rows = landing.rows.filter(stated & pl.col(parent).is_not_null())
+    values = [pl.col(parent).alias(owner), *(pl.col(p).alias(n) for n, p in fields.items())]
+    if KIND in rows.columns:
+        mine = (pl.col(KIND) == kind).fill_null(value=False)
+        own = landing.rows.filter(mine).select("row", *values, pl.col(ID).alias("id"))
+        if own.height:
+            _meet(landing, kind, own, fields)
+        rows = rows.filter(~mine)
     if kind == "receipt":
         rows = rows.filter(pl.col("receipt.paid_date").is_not_null())
     if rows.is_empty():
         return
-    rows = rows.select("row", pl.col(parent).alias(owner), *(pl.col(p).alias(n) for n, p in fields.items()))
+    rows = rows.select("row", *values, *_custom(landing, kind))
     key = [owner, *(n for n in natural if n in rows.columns)]
     rows = rows.with_columns(pl.int_range(pl.len()).over(key).alias("#nth"))
     known = _known(landing, kind, owner, key, rows)
@@ -67,6 +75,15 @@ def _land_kind(
         _make(landing, kind, new.drop("id"))
     if met.height > new.height:
         _meet(landing, kind, met.filter(pl.col("id").is_not_null()), fields)
+
+
+def _custom(landing: Landing, kind: str) -> list[pl.Expr]:
+    """The institution's own fields of new records as the JSON of `extra`."""
+    own = own_fields(landing.books.dictionary, kind, landing.paths)
+    if not own or "extra" not in plain_schema(kind):
+        return []
+    values = [pl.col(path).alias(name) for name, path in sorted(own.items())]
+    return [pl.struct(values).struct.json_encode().alias("extra")]
 
 
 def _known(landing: Landing, kind: str, owner: str, key: list[str], rows: pl.DataFrame) -> pl.DataFrame:
@@ -79,6 +96,7 @@ def _known(landing: Landing, kind: str, owner: str, key: list[str], rows: pl.Dat
     found = landing.books.columns(Query(kind, (Test(owner, "in", owners),)))
     if found.is_empty():
         return pl.DataFrame(schema=shape)
+    found = found.filter(~pl.col("id").is_in(list(landing.chunk.claimed.get(kind, ()))))
     days = [pl.col(c).dt.to_string("%Y-%m-%d") for c in key if found.schema[c] == pl.Date]
     found = found.with_columns(days).sort("id")
     return found.select(*key, "id", pl.int_range(pl.len()).over(key).alias("#nth"))
@@ -112,6 +130,8 @@ def _meet(landing: Landing, kind: str, rows: pl.DataFrame, fields: dict[str, str
     records = {e.id: to_record(e) for e in landing.books.find(Query(kind, (Test("id", "in", ids),)))}
     before = landing.said_before()
     changed: list[dict[str, Any]] = []
+    own = own_fields(landing.books.dictionary, kind, landing.paths)
+    customs = {r["row"]: r for r in landing.rows.select("row", *own.values()).to_dicts()} if own else {}
     for row in rows.iter_rows(named=True):
         number, record = int(row["row"]), records[row["id"]]
         stated = {n: row[n] for n in fields}
@@ -119,11 +139,13 @@ def _meet(landing: Landing, kind: str, rows: pl.DataFrame, fields: dict[str, str
         past = None if last is None else {n: last.get(p) for n, p in fields.items()}
         gone = {p.split(".", 1)[1] for p in landing.cleared(number) if p.startswith(f"{kind}.")}
         verdict = compare(record, stated, past, gone)
+        if own:
+            verdict = verdict.and_(extra_changes(record, customs[number], own, last, gone))
         for name in verdict.conflicts:
             lines = pl.DataFrame(
                 {"row": [number], "code": ["conflict"]}, schema={"row": pl.UInt32, "code": pl.String}
             )
-            landing.add(lines, fields[name], "conflict")
+            landing.add(lines, fields.get(name) or own[name], "conflict")
         landing.verdicts[number] = landing.verdicts.get(number, Verdict()).and_(verdict)
         if verdict.changes:
             changed.append(_changed(landing, kind, record, verdict))

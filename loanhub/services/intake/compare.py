@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
+
+from loanhub.fields import Dictionary
 
 
 @frozen
@@ -54,3 +57,30 @@ def compare(
         else:
             conflicts.append(name)
     return Verdict(changes, tuple(conflicts))
+
+
+def own_fields(dictionary: Dictionary, kind: str, paths: Iterable[str]) -> dict[str, str]:
+    """The institution's own fields of a kind among the columns, by name: they live in `extra`."""
+    found = {p: dictionary.get(p) for p in paths if p.startswith(f"{kind}.")}
+    return {about.name: p for p, about in found.items() if about is not None and about.custom}
+
+
+def extra_changes(
+    record: Mapping[str, Any],
+    row: Mapping[str, Any],
+    own: Mapping[str, str],
+    last: Mapping[str, Any] | None,
+    cleared: set[str],
+    *,
+    same_file: bool = False,
+) -> Verdict:
+    """The same decision for the institution's own fields; a change is one of the column `extra`."""
+    extra: dict[str, Any] = json.loads(record["extra"] or "{}")
+    stated = {name: row[path] for name, path in own.items()}
+    past = None if last is None else {name: last.get(path) for name, path in own.items()}
+    verdict = compare(extra, stated, past, cleared & set(own), same_file=same_file)
+    if not verdict.changes:
+        return verdict
+    merged = {name: value for name, value in {**extra, **verdict.changes}.items() if value is not None}
+    text = json.dumps(merged, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return evolve(verdict, changes={"extra": text})

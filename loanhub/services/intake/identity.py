@@ -59,7 +59,10 @@ def identify(values: pl.DataFrame, subject: str, number: int) -> pl.DataFrame:
             "#person"
         ),
     ).drop("#joined", "#strong")
-    return people.with_columns(_row_key(people, subject, here).alias("#key"))
+    key = _row_key(people, subject, here)
+    if "#record" in people.columns:  # a row of our own export is named by the record it says it is
+        key = pl.coalesce(pl.lit("@") + pl.col("#record"), key)
+    return people.with_columns(key.alias("#key"))
 
 
 def _joined(values: pl.DataFrame) -> pl.DataFrame:
@@ -89,6 +92,8 @@ def _row_key(values: pl.DataFrame, subject: str, here: pl.Expr) -> pl.Expr:
 def numbered(values: pl.DataFrame) -> pl.DataFrame:
     """Receipts and other rows that may rightly stand twice get the number of their occurrence in the key."""
     again = pl.col("#key").cum_count().over("#key")
+    if "#record" in values.columns:
+        again = pl.when(pl.col("#record").is_null()).then(again).otherwise(1)
     return values.with_columns(
         pl.when(again > 1).then(pl.format("{}#{}", "#key", again)).otherwise(pl.col("#key")).alias("#key")
     )

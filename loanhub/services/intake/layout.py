@@ -16,7 +16,7 @@ from attrs import field, frozen
 
 from loanhub.readings.choices import choice_key
 from loanhub.services.intake.spool import Spooled
-from loanhub.sheets import CellKind
+from loanhub.sheets import EXAMPLES, RECORD_COLUMNS, CellKind
 
 DEPTH: Final = 20
 TOTALS: Final = re.compile(
@@ -30,11 +30,23 @@ SIGNATURES: Final = re.compile(
 REPORT_COLUMNS: Final = ("【原行号】", "【问题】", "【怎么改】", "[Row]", "[Problems]", "[How to fix]")
 """Columns that our own report adds; a corrected report is ingested as if they were not there."""
 
+OWN_COLUMNS: Final = (*REPORT_COLUMNS, *RECORD_COLUMNS[0], *RECORD_COLUMNS[1])
+"""Columns of our own sheets that are no fields: those of reports, and the two of exports."""
+
+EXAMPLE: Final = re.compile(rf"^({'|'.join(map(re.escape, EXAMPLES))})")
+
 REPORT_MARK: Final = "LoanHub ·"
 """How the first cell begins of a sheet that our own report adds; such a sheet is no data."""
 
 Known = Callable[[str], bool]
 """Whether a header text names a field, for certain or perhaps."""
+
+
+def record_columns(headers: Mapping[int, str]) -> tuple[int, int] | None:
+    """The two columns of an export among the headers."""
+    at = {str(text).strip(): column for column, text in headers.items()}
+    pairs = (pair for pair in RECORD_COLUMNS if set(pair) <= at.keys())
+    return next(((at[mark], at[version]) for mark, version in pairs), None)
 
 
 @frozen
@@ -147,6 +159,9 @@ def rows_of(table: Table, columns: list[int], fill: list[int]) -> Rows:
     blank = pl.col("filled") == 0
     cells = cells.filter(~blank)
     odd = cells.filter(_odd(table, seen))
+    if record := record_columns(table.headers):  # a row of an export is data, whatever its first cell says
+        mark = pl.col(f"c{record[0]}")
+        odd = odd.filter(mark.is_null() | (mark == table.headers[record[0]]))
     for row in odd.iter_rows(named=True):
         reason = _reason(table, row, seen)
         if reason:
@@ -160,7 +175,8 @@ def rows_of(table: Table, columns: list[int], fill: list[int]) -> Rows:
 def _odd(table: Table, seen: list[int]) -> pl.Expr:
     """Rows that may be no data, cheaply: a telling word in one of the first cells, or the header again."""
     first = [pl.col(f"c{i}") for i in seen[:4]]
-    words = pl.coalesce(first).str.strip_chars().str.contains(rf"(?i){TOTALS.pattern}|{SIGNATURES.pattern}")
+    patterns = rf"(?i){TOTALS.pattern}|{SIGNATURES.pattern}|{EXAMPLE.pattern}"
+    words = pl.coalesce(first).str.strip_chars().str.contains(patterns)
     again = pl.sum_horizontal((pl.col(f"c{i}") == t).fill_null(False) for i, t in table.headers.items()) >= 2
     return words.fill_null(False) | again
 
@@ -172,6 +188,8 @@ def _reason(table: Table, row: Mapping[str, object], seen: list[int]) -> str | N
     if sum(texts.get(i) == str(t).strip() for i, t in table.headers.items()) >= max(2, len(texts) // 2):
         return "header-again"
     first = texts[min(texts)]
+    if EXAMPLE.match(first):
+        return "example-row"
     if TOTALS.match(first) and not any(_known_number(texts, i, table) for i in texts):
         return "totals-row"
     return "signature-row" if SIGNATURES.match(first) and len(texts) <= max(4, len(seen) // 3) else None

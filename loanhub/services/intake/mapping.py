@@ -15,7 +15,7 @@ from attrs import evolve
 from loanhub.readings.choices import choice_key
 from loanhub.readings.headers import header_hints
 from loanhub.services.intake import cells as cells_
-from loanhub.services.intake.layout import REPORT_COLUMNS, Table
+from loanhub.services.intake.layout import OWN_COLUMNS, Table, record_columns
 from loanhub.services.intake.plans import ColumnPlan, Question, SheetPlan
 from loanhub.services.intake.subjects import PRIMARY, WITHIN, subject_of
 from loanhub.words import Words
@@ -50,14 +50,14 @@ def known(words: Words, header: str) -> bool:
 
 
 def fingerprint(headers: Sequence[str]) -> str:
-    """The layout a mapping is remembered for: the headers in order, our own report columns left out."""
-    keys = [choice_key(h) for h in headers if h not in REPORT_COLUMNS]
+    """The layout a mapping is remembered for: the headers in order, our own columns left out."""
+    keys = [choice_key(h) for h in headers if h not in OWN_COLUMNS]
     return hashlib.sha256("\n".join(keys).encode()).hexdigest()[:32]
 
 
 def decide(table: Table, words: Words, memory: Mapping[str, Any], file: Mapping[str, Any]) -> SheetPlan:
     """The plan of a table; `memory` and `file` are mappings in the form of a mapping file (see docs)."""
-    headers = {i: h for i, h in table.headers.items() if h not in REPORT_COLUMNS}
+    headers = {i: h for i, h in table.headers.items() if h.strip() not in OWN_COLUMNS}
     said = {choice_key(h): v for h, v in {**memory.get("columns", {}), **file.get("columns", {})}.items()}
     source = "file" if file.get("columns") else "remembered"
     columns = [_by_name(words, table, i, h, said, source) for i, h in headers.items()]
@@ -78,6 +78,7 @@ def decide(table: Table, words: Words, memory: Mapping[str, Any], file: Mapping[
         fingerprint=fingerprint(list(headers.values())),
         checks={**memory.get("checks", {}), **file.get("checks", {})},
         questions=tuple(questions),
+        record=record_columns(table.headers),
     )
 
 

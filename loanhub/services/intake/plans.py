@@ -50,6 +50,8 @@ class SheetPlan:
     fingerprint: str
     checks: Mapping[str, str] = field(factory=dict)
     questions: tuple[Question, ...] = ()
+    record: tuple[int, int] | None = None
+    """The two columns of an export that name the record and its version."""
 
     @property
     def fields(self) -> dict[str, ColumnPlan]:
@@ -68,5 +70,6 @@ class SheetPlan:
             Question(**{**question, "candidates": tuple(question.get("candidates", ()))})
             for question in values.get("questions", ())
         )
-        plain = {"subject": "", **values, "columns": columns, "questions": questions}
+        record = tuple(values["record"]) if values.get("record") else None
+        plain = {"subject": "", **values, "columns": columns, "questions": questions, "record": record}
         return cls(**plain)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
-from attrs import define, field
+from attrs import define, evolve, field
 
 from loanhub.errors import Refused
 from loanhub.records import PER_UNIT
-from loanhub.services.intake import identity
+from loanhub.services.intake import exported, identity
 from loanhub.services.intake.cells import about
 from loanhub.services.intake.check import Checked, check, problem
 from loanhub.services.intake.crosschecks import Limits
@@ -44,6 +44,7 @@ class Sheet:
     rows: Rows = field(repr=False)
     values: pl.DataFrame = field(repr=False)
     checked: Checked = field(repr=False)
+    claimed: Mapping[str, frozenset[int]] = field(factory=dict, repr=False)
 
     def decisions(self) -> dict[str, Any]:
         """What was decided about it, as kept with the batch and shown in the report."""
@@ -123,6 +124,8 @@ class Prepared:
                     values=values,
                     problems=sheet.checked.problems.filter(mine),
                     cleared=sheet.checked.cleared.filter(mine),
+                    masked=sheet.checked.masked.filter(mine),
+                    claimed=sheet.claimed,
                     said=pl.DataFrame(schema={"key": pl.Int64}),
                     people=self.people,
                     loans=self.loans,
@@ -186,24 +189,23 @@ def _sheet(intake: Intake, number: int, table: Table, plan: SheetPlan) -> Sheet:
     house, words = intake.house, intake.words
     columns = [c.column for c in plan.columns if c.field]
     fill = [c.column for c in plan.columns if c.field and about(words, c.field).type in FILLED]
-    rows = rows_of(table, columns, fill)
+    rows = rows_of(table, [*columns, *(plan.record or ())], fill)
     today = house.clock.now().astimezone(house.zone).date()
     settings = house.settings.intake
     limits = Limits(settings.age_from, settings.age_to, int(Decimal(settings.rate_cap) * PER_UNIT))
     checked = check(words, plan, rows, today, house.zone, limits)
-    values = identity.identify(checked.values, plan.subject, number)
+    stated = exported.named(checked.values, rows.cells, plan.record)
+    values = identity.identify(stated, plan.subject, number)
     subject = (subjects_of(plan.fields) or ["customers"])[0]
     if subject in MAY_REPEAT:
         values = identity.numbered(values)
-        same = other = pl.repeat(value=False, n=values.height, eager=True)
-    else:
-        same, other = identity.repeated(values)
+    same, other = identity.repeated(values)
     lines = [checked.problems]
     for mask, code, severity in ((same, "row-repeated", "warning"), (other, "row-contradicts", "error")):
         if mask.any():
             lines.append(
                 problem(values.filter(mask).select("row", pl.lit(code).alias("code")), None, "", severity)
             )
-    checked = Checked(checked.values, pl.concat(lines), checked.cleared)
+    checked = evolve(checked, problems=pl.concat(lines))
     values = values.with_columns(same.alias("#repeat"), identity.hashed(values["#key"]).alias("#hash"))
-    return Sheet(number, table, plan, rows, values, checked)
+    return Sheet(number, table, plan, rows, values, checked, exported.claimed(values))

@@ -15,6 +15,7 @@ from loanhub.acts import Books
 from loanhub.records import Query, Test
 from loanhub.schema import SEARCH_KEY
 from loanhub.searching import LONGEST, blind_token
+from loanhub.services.intake.exported import CUSTOMER, LOAN
 from loanhub.services.intake.subjects import subjects_of
 
 if TYPE_CHECKING:
@@ -61,9 +62,10 @@ def _plain(expression: pl.Expr) -> pl.Expr:
 def find_loans(landing: Landing) -> None:
     """`#loan`: the id of the loan each row names, where it is known; `#owner` its customer."""
     rows = landing.rows
-    if "#loan_key" not in rows.columns or rows["#loan_key"].null_count() == rows.height:
+    named = LOAN in rows.columns
+    if "#loan_key" not in rows.columns or (rows["#loan_key"].null_count() == rows.height and not named):
         return
-    rows = rows.with_columns(pl.lit(None, pl.Int64).alias("#loan"))
+    rows = rows.with_columns((pl.col(LOAN) if named else pl.lit(None, pl.Int64)).alias("#loan"))
     landing.rows = assign(rows, "#loan", "#loan_key", landing.chunk.loans)
     if landing.searchable:
         landing.rows = assign(landing.rows, "#loan", "#loan_key", _by_loan_numbers(landing))
@@ -90,7 +92,8 @@ def find_people(landing: Landing) -> None:
     rows = landing.rows
     if "#person" not in rows.columns:
         return
-    rows = rows.with_columns(pl.lit(None, pl.Int64).alias("#customer"))
+    named = pl.col(CUSTOMER) if CUSTOMER in rows.columns else pl.lit(None, pl.Int64)
+    rows = rows.with_columns(named.alias("#customer"))
     rows = assign(rows, "#customer", "#person", landing.chunk.people)
     if "#loan" in rows.columns and rows["#loan"].null_count() < rows.height:
         rows = _owners(landing, rows)

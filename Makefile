@@ -7,7 +7,7 @@ PY := .venv/bin/python
 BUILD_FROM := pyproject.toml setup.py
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: run test bench prove cases lock help clean python
+.PHONY: run test bench prove cases corpus lock help clean python
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -27,6 +27,9 @@ prove: .venv/ready-test ## the long proofs: kill, tear and lie, then look whethe
 
 cases: .venv/ready-test ## published numbers, from CASES=folder (tests/cases if not named)
 	@$(PY) -m tests.cases $(CASES)
+
+corpus: .venv/ready-test ## odd and hostile files, from CORPUS=folder: what becomes of each, and against what is kept
+	@$(PY) -m tests.corpus $(or $(CORPUS),$(error name a folder of files: make corpus CORPUS=folder))
 
 bench: .venv/ready-bench ## rows, CPU seconds and memory of an intake, beside pandas
 	@$(PY) -m tests.bench

@@ -201,15 +201,14 @@ TAIL: Final = 4
 def seal(columns: Columns, keys: FieldKeys) -> Columns:
     """Sealed fields replaced by ciphertext, blind index and tail; ids must be set (they are bound in)."""
     frame = columns.frame
+    found = {series.name: series for series in frame}
     for name, about in fields_of(KINDS[columns.kind]).items():
-        if about.sealed and name in frame.columns and frame.schema[name] == pl.String:
+        if about.sealed and name in found and found[name].dtype == pl.String:
             plain = frame[name].to_list()
-            frame = frame.with_columns(
-                pl.Series(name, keys.seal(about, frame["id"].to_list(), plain), dtype=pl.Binary),
-                pl.Series(f"{name}_blind", keys.blind(about, plain), dtype=pl.Binary),
-                frame[name].str.tail(TAIL).alias(f"{name}_tail"),
-            )
-    return attrs.evolve(columns, frame=frame)
+            found[name] = pl.Series(name, keys.seal(about, frame["id"].to_list(), plain), dtype=pl.Binary)
+            found[f"{name}_blind"] = pl.Series(keys.blind(about, plain), dtype=pl.Binary)
+            found[f"{name}_tail"] = frame[name].str.tail(TAIL)
+    return attrs.evolve(columns, frame=pl.DataFrame(found))
 
 
 def opened(kind: str, record: Record, keys: FieldKeys) -> Record:

@@ -205,9 +205,10 @@ def new_records(columns: Columns, diff: Diff) -> Columns:
     frame = columns.frame
     made = frame if len(diff.new) == frame.height else frame.filter(pl.col("id").is_in(list(diff.new)))
     shape = _shape(columns.kind)
+    nothing = {name: pl.repeat(None, made.height, dtype=dtype, eager=True) for name, dtype in shape.items()}
     return Columns(
         columns.kind,
-        made.select(n if n in made.columns else pl.lit(None, dtype).alias(n) for n, dtype in shape.items()),
+        pl.DataFrame({name: made[name] if name in made.columns else nothing[name] for name in shape}),
     )
 
 

@@ -187,7 +187,13 @@ def resident_ids(
     def read(text: str, _: int) -> Reading[str]:
         return read_resident_id(text, today=today)
 
-    return _column(cells, kinds, _one(_as_digits(read), pl.String), fast.resident_ids(today), (TEXT,))
+    return _column(
+        cells,
+        kinds,
+        _one(_as_digits(read), pl.String),
+        lambda texts: fast.resident_ids(texts, today),
+        (TEXT,),
+    )
 
 
 def usccs(cells: pl.Series, kinds: pl.Series | None = None) -> ColumnReading:
@@ -205,7 +211,7 @@ def mobiles(cells: pl.Series, kinds: pl.Series | None = None) -> ColumnReading:
 def cards(cells: pl.Series, kinds: pl.Series | None = None) -> ColumnReading:
     """Card and account numbers; the twin of `read_card`, and digits lost in numeric cells."""
     plan = _one(_as_digits(lambda text, _: read_card(text)), pl.String)
-    return _column(cells, kinds, plan, fast.cards(), (TEXT,))
+    return _column(cells, kinds, plan, fast.cards, (TEXT,))
 
 
 def choices(cells: pl.Series, kinds: pl.Series | None = None, *, table: Mapping[str, str]) -> ColumnReading:

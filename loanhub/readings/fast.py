@@ -10,8 +10,10 @@ from __future__ import annotations
 from datetime import date
 from functools import reduce
 from operator import add
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from loanhub.identifiers.companies import (
@@ -26,6 +28,7 @@ from loanhub.readings.dates import EARLIEST, LATEST
 _HAN: Final = "\u4e00-\u9fff"
 _AMOUNT: Final = r"^[¥￥]?([0-9]{1,3}(?:,[0-9]{3}){1,3}|[0-9]{1,13})(?:\.([0-9]{1,8}))?(万元|万|元)?$"
 _LONGEST_CARD: Final = 19
+Signs = npt.NDArray[Any]
 
 
 def amounts(cells: pl.Series, header_power: int, *, allow_zero: bool) -> pl.Series:
@@ -68,16 +71,18 @@ def dates() -> pl.Expr:
     return pl.when(day.is_between(EARLIEST, LATEST)).then(day)
 
 
-def resident_ids(today: date | None) -> pl.Expr:
+def resident_ids(cells: pl.Series, today: date | None) -> pl.Series:
     """Whole and right numbers of 18 characters, except those ending in 000, which carry a warning."""
     number = pl.col("cell").str.to_uppercase()
     shaped = pl.col("cell").str.contains(r"^[0-9]{17}[0-9Xx]$") & ~pl.col("cell").str.ends_with("000")
-    total = reduce(add, (_digit(number, i) * w for i, w in enumerate(ID_WEIGHTS)))
-    check = (total % 11).replace_strict(dict(enumerate(ID_CHECKS)), default=None, return_dtype=pl.String)
     birth = number.str.slice(6, 8).str.to_date("%Y%m%d", strict=False)
     place = number.str.starts_with("9") | number.str.slice(0, 2).is_in(sorted(PROVINCES))
     born = birth.is_not_null() if today is None else birth <= today
-    return pl.when(shaped & place & born & (check == number.str.tail(1))).then(number)
+    frame = cells.alias("cell").to_frame().select(number, likely=shaped & place & born)
+    signs = _signs(frame["cell"].filter(frame["likely"]), 18)
+    total = reduce(add, (_values(signs[:, i]) * weight for i, weight in enumerate(ID_WEIGHTS)))
+    checks = np.frombuffer(ID_CHECKS.encode(), np.uint8)[total % 11]
+    return _kept(frame, checks == signs[:, 17])
 
 
 def usccs() -> pl.Expr:
@@ -98,13 +103,31 @@ def mobiles() -> pl.Expr:
     return pl.when(pl.col("cell").str.contains(r"^1[3-9][0-9]{9}$")).then(pl.col("cell"))
 
 
-def cards() -> pl.Expr:
+def cards(cells: pl.Series) -> pl.Series:
     """13 to 19 digits with a right Luhn check; zeros in front change nothing, so all are made 19 long."""
-    padded = pl.col("cell").str.pad_start(_LONGEST_CARD, "0")
-    doubled = {str(i): sum(divmod(2 * i, 10)) for i in range(10)}
-    places = (_mapped(padded, i, doubled) if i % 2 else _digit(padded, i) for i in range(_LONGEST_CARD))
-    right = reduce(add, places) % 10 == 0
-    return pl.when(pl.col("cell").str.contains(r"^[0-9]{13,19}$") & right).then(pl.col("cell"))
+    frame = pl.DataFrame({"cell": cells, "likely": cells.str.contains(r"^[0-9]{13,19}$")})
+    signs = _signs(frame["cell"].filter(frame["likely"]).str.pad_start(_LONGEST_CARD, "0"), _LONGEST_CARD)
+    doubled = np.array([sum(divmod(2 * i, 10)) for i in range(10)])
+    places = (_values(signs[:, i]) for i in range(_LONGEST_CARD))
+    total = reduce(add, (doubled[digit] if i % 2 else digit for i, digit in enumerate(places)))
+    return _kept(frame, total % 10 == 0)
+
+
+def _signs(texts: pl.Series, width: int) -> Signs:
+    """ASCII texts of one width as a table of bytes, a row each."""
+    return np.frombuffer("".join(texts.to_list()).encode(), np.uint8).reshape(-1, width)
+
+
+def _values(signs: Signs) -> Signs:
+    """What digits stand for."""
+    return signs.astype(np.int32) - ord("0")
+
+
+def _kept(frame: pl.DataFrame, right: Signs) -> pl.Series:
+    """The likely cells that are right."""
+    kept = frame["likely"].fill_null(value=False).to_numpy(writable=True)
+    kept[kept] = right
+    return frame.select(pl.when(pl.lit(pl.Series(kept))).then("cell")).to_series()
 
 
 def texts(least: int, most: int) -> pl.Expr:
@@ -116,10 +139,6 @@ def texts(least: int, most: int) -> pl.Expr:
 def names() -> pl.Expr:
     """Two to fifty Chinese characters."""
     return pl.when(pl.col("cell").str.contains(rf"^[{_HAN}]{{2,50}}$")).then(pl.col("cell"))
-
-
-def _digit(text: pl.Expr, at: int) -> pl.Expr:
-    return text.str.slice(at, 1).cast(pl.Int16, strict=False)
 
 
 def _mapped(text: pl.Expr, at: int, values: dict[str, int]) -> pl.Expr:

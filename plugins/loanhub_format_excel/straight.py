@@ -16,15 +16,13 @@ from attrs import frozen
 from loanhub_format_excel import tokens
 from loanhub_format_excel.tokens import Array, Cells, Unusual, View, code, need
 
-_LEFT: Final = np.array([(1 << 8 * n) - 1 for n in range(9)], np.uint64)
-"""Masks that keep the first so many of eight bytes."""
-_BYTE: Final = np.uint64(0xFF)
-_A: Final = np.uint8(ord("A"))
-_ZERO: Final = np.uint64(ord("0"))
-_QUOTE: Final = np.uint64(ord('"'))
+_BYTE: Final = 0xFF
+_A: Final = ord("A")
+_ZERO: Final = ord("0")
+_QUOTE: Final = ord('"')
 _SPACED: Final = 'xml:space="preserve">'
 _INLINE, _VALUE, _NOTHING, _CLOSED = range(4)
-_TAGS: Final = np.array([6, 4, 1, 2])
+_TAGS: Final = (6, 4, 1, 2)
 """Tags of a cell: <c><is><t></t></is></c>, <c><v></v></c>, <c/>, <c></c>."""
 
 
@@ -52,7 +50,7 @@ def cells_of(chunk: bytes, after_row: int) -> Cells:
     need((column[:-1] < column[1:]) | (rows.of_cell[:-1] < rows.of_cell[1:]))
     style, kind, behind = _attributes(view, behind)
     form, first = _forms(view, behind)
-    if int(_TAGS[form].sum()) + 2 * len(rows.numbers) != len(name):
+    if int(np.array(_TAGS)[form].sum()) + 2 * len(rows.numbers) != len(name):
         raise Unusual
     need((form >= _NOTHING) | ((form == _INLINE) == (kind == tokens.INLINE)))
     value, texts = _values(view, tag, cell, form, kind, first)
@@ -62,8 +60,13 @@ def cells_of(chunk: bytes, after_row: int) -> Cells:
 
 def _left(words: Array, text: str) -> Array:
     """Whether each word begins with this text of up to eight bytes."""
-    found: Array = (words & _LEFT[len(text)]) == np.uint64(code(text))
+    found: Array = (words & _first(len(text))) == code(text)
     return found
+
+
+def _first(count: int) -> int:
+    """The mask that keeps the first so many of eight bytes."""
+    return (1 << 8 * count) - 1
 
 
 def _rows(view: View, chunk: bytes, tag: Array, row: Array, cell: Array, after_row: int) -> _Rows:
@@ -76,7 +79,7 @@ def _rows(view: View, chunk: bytes, tag: Array, row: Array, cell: Array, after_r
     need(_left(view.eight[tag[np.append(row[1:], len(tag)) - 1]], "</row>"))
     plain = bool((view.one[start + 9 + width] == ord(">")).all())
     counts = np.diff(np.searchsorted(cell, row), append=len(cell))
-    mask = _LEFT[width + 1]
+    mask = np.array([_first(count) for count in range(9)], np.uint64)[width + 1]
     return _Rows(
         numbers=numbers,
         hidden=np.zeros(len(row), bool) if plain else tokens.hidden_rows(chunk, start, opened),
@@ -91,8 +94,8 @@ def _references(view: View, start: Array, rows: _Rows) -> tuple[Array, Array]:
     """The column of each cell (up to ZZ), and where its attributes go on."""
     word = view.eight[start]
     need(_left(word, '<c r="'))
-    first = (word >> np.uint64(48)).astype(np.uint8) - _A
-    second = (word >> np.uint64(56)).astype(np.uint8) - _A  # wraps around below "A"
+    first = (word >> 48).astype(np.uint8) - _A
+    second = (word >> 56).astype(np.uint8) - _A  # wraps around below "A"
     double = second < 26
     need(first < 26)
     column = first.astype(np.int32)
@@ -107,17 +110,17 @@ def _attributes(view: View, at: Array) -> tuple[Array, Array, Array]:
     """Style (up to 99) and type of each cell, in this order, and where the tag ends."""
     word = view.eight[at]
     styled = _left(word, ' s="')
-    low, high, quote = ((word >> np.uint64(bits)) & _BYTE for bits in (32, 40, 48))
+    low, high, quote = ((word >> bits) & _BYTE for bits in (32, 40, 48))
     short = high == _QUOTE
     digits = (low - _ZERO < 10) & (short | ((high - _ZERO < 10) & (quote == _QUOTE)))
     need(digits | ~styled)
-    number = np.where(short, low - _ZERO, (low - _ZERO) * np.uint64(10) + high - _ZERO)
+    number = np.where(short, low - _ZERO, (low - _ZERO) * 10 + high - _ZERO)
     style = np.where(styled, number, 0).astype(np.int32)
     at = at + styled * (7 - short.astype(np.int64))
     word = view.eight[at]
     typed = _left(word, ' t="')
-    kind = np.where(typed, tokens.type_numbers()[(word >> np.uint64(32)).astype(np.uint16)], tokens.NUMBER)
-    width = tokens.TYPE_WIDTHS[kind]
+    kind = np.where(typed, tokens.type_numbers()[(word >> 32).astype(np.uint16)], tokens.NUMBER)
+    width = tokens.type_widths()[kind]
     need(~typed | ((width > 0) & (view.one[at + 4 + width] == ord('"'))))
     return style, kind, at + typed * (5 + width)
 

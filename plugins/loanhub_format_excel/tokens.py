@@ -55,7 +55,7 @@ _MAY_FOLLOW: Final = {
 # Cell types, by the first two bytes after t=" in the XML.
 NUMBER, SHARED, FORMULA_TEXT, INLINE, BOOL, ERROR, ISO_DATE = range(1, 8)
 _TYPES: Final = {'n"': 1, 's"': 2, "st": 3, "in": 4, 'b"': 5, 'e"': 6, 'd"': 7}
-TYPE_WIDTHS: Final = np.array((0, 1, 1, 3, 9, 1, 1, 1), np.int32)
+_TYPE_WIDTHS: Final = (0, 1, 1, 3, 9, 1, 1, 1)
 
 
 class Unusual(Exception):
@@ -242,6 +242,11 @@ def type_numbers() -> Array:
     return types
 
 
+def type_widths() -> Array:
+    """The lengths of their names, by cell type."""
+    return np.array(_TYPE_WIDTHS, np.int32)
+
+
 def _attributes(view: View, at: Array, end: Array) -> tuple[Array, Array]:
     """Style and type of each cell, in either order; any other attribute is unusual."""
     at = at.copy()
@@ -250,7 +255,7 @@ def _attributes(view: View, at: Array, end: Array) -> tuple[Array, Array]:
     types = type_numbers()
     for name in ("s", "t", "s"):
         has = np.flatnonzero(view.four[at] == code(f' {name}="'))
-        width: Array = TYPE_WIDTHS
+        width = type_widths()
         if name == "s":
             style[has], width = view.digits(at[has] + 4, 6)
         else:

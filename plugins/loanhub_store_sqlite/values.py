@@ -28,6 +28,10 @@ FRAME: Final[Mapping[str, Any]] = {
     "date": pl.Date,
     "boolean": pl.Boolean,
 }
+AS_IT_IS: Final[frozenset[tuple[str, Any]]] = frozenset(
+    {("integer", pl.Int64), ("text", pl.String), ("json", pl.String), ("blob", pl.Binary)}
+)
+"""Types of columns and series that agree already."""
 _HELD: Final[Mapping[str, Any]] = {"date": pl.String, "boolean": pl.Int64}
 """What the driver gives for the two types SQLite does not have."""
 _META_TYPES: Final = {"id": "integer", "version": "integer", "at": "text", "line": "integer"}
@@ -76,7 +80,7 @@ def shaped(table: Table, frame: pl.DataFrame, needed: Sequence[str]) -> pl.DataF
         raise ValueError(f"{table.name}: unknown columns {sorted(unknown)}, missing {sorted(missing)}")
     known = types(table)
     written = [n for n in known if n in frame.columns and not (table.kept and n in ("at", "line"))]
-    shaped = frame.select(_stored(table.name, frame[name], known[name]) for name in written)
+    shaped = pl.DataFrame([_stored(table.name, frame[name], known[name]) for name in written])
     if any(shaped[name].null_count() for name in needed):
         raise ValueError(f"{table.name}: {', '.join(needed)} must not be null")
     return shaped
@@ -84,6 +88,8 @@ def shaped(table: Table, frame: pl.DataFrame, needed: Sequence[str]) -> pl.DataF
 
 def _stored(kind: str, series: pl.Series, type: str) -> pl.Series:
     dtype = series.dtype
+    if (type, dtype) in AS_IT_IS or (type == "date" and dtype == pl.String and not series.count()):
+        return series
     if dtype == pl.Null:
         return series.cast(FRAME[type])
     if type == "integer" and dtype.is_integer():
@@ -92,9 +98,7 @@ def _stored(kind: str, series: pl.Series, type: str) -> pl.Series:
             return numbers
     if type == "boolean" and (dtype == pl.Boolean or dtype.is_integer()):
         return series.cast(pl.Boolean).cast(pl.Int64)
-    if type == "blob" and dtype == pl.Binary:
-        return series
-    if type in ("text", "json") and dtype in (pl.String, pl.Categorical, pl.Enum):
+    if type in ("text", "json") and dtype in (pl.Categorical, pl.Enum):
         return series.cast(pl.String)
     if type == "date" and dtype == pl.Date:
         return series.cast(pl.String)

@@ -61,7 +61,8 @@ class Writing(Reading):
         if rows.gone:
             return Diff(rows.kind, removed=self._remove(table, rows.frame, values.stamp(at)))
         frame = values.shaped(table, rows.frame, needed=("id", "version"))
-        new, known = frame.filter(pl.col("version") == 0), frame.filter(pl.col("version") != 0)
+        fresh = frame["version"] == 0
+        new, known = (frame, frame.clear()) if fresh.all() else (frame.filter(fresh), frame.filter(~fresh))
         changed = self._change(table, known, values.stamp(at), line) if known.height else ()
         self._insert(table, new.drop("version"), values.stamp(at), line)
         return Diff(rows.kind, tuple(new["id"].to_list()), changed)

@@ -63,7 +63,8 @@ def gender_against_id(values: pl.DataFrame, _: date, __: Limits) -> pl.Series | 
 
 def _age(values: pl.DataFrame, today: date) -> pl.Expr:
     """Whole years at application: on the day applied, else disbursed, else today."""
-    days = [pl.col(c).str.to_date() for c in ("loan.apply_date", "loan.disburse_date") if c in values.columns]
+    known = [c for c in ("loan.apply_date", "loan.disburse_date") if c in values.columns]
+    days = [pl.col(c).str.to_date("%Y-%m-%d") for c in known]
     at = pl.coalesce([*days, pl.lit(today)])
     born = _born(values)
     had = (at.dt.month() * 100 + at.dt.day()) >= (born.dt.month() * 100 + born.dt.day())

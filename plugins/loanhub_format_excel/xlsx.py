@@ -17,6 +17,7 @@ from loanhub_format_excel.package import open_package
 from loanhub_format_excel.sheet import read_blocks
 from loanhub_format_excel.source import Source
 from loanhub_format_excel.strings import read_strings
+from loanhub_format_excel.xlsb import refuse_extents
 
 
 def xlsx_sheets(source: Source) -> Iterator[Sheet]:
@@ -42,4 +43,6 @@ def guarded_sheets(source: Source) -> Iterator[Sheet]:
         refuse_repeats(package)
     elif package.has("META-INF/manifest.xml"):
         raise Refused("not-whole")
+    else:
+        refuse_extents(package)
     yield from calamine_sheets(source)

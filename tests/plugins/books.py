@@ -100,3 +100,35 @@ def biff5(records: list[tuple[int, bytes]], *, formats: tuple[str, ...] = ()) ->
     start = len(book) + len(record(0x85, b"\0" * 6 + b"\x03Old")) + len(record(0x0A))
     book += record(0x85, struct.pack("<IH", start, 0) + b"\x03Old") + record(0x0A)
     return book + begin(0x0010) + b"".join(record(*one) for one in records) + record(0x0A)
+
+
+def xlsb(cells: list[tuple[int, int, float | str]], *, strings: bytes = b"") -> dict[str, str | bytes]:
+    """A binary workbook of one sheet "表": its cells in order, as row and column from 0 and value."""
+
+    def record(number: int, content: bytes = b"") -> bytes:
+        head = bytes([number]) if number < 128 else bytes([number & 0x7F | 0x80, number >> 7])
+        return head + bytes([len(content)]) + content
+
+    def text(value: str) -> bytes:
+        return struct.pack("<I", len(value)) + value.encode("utf-16-le")
+
+    sheet, last = record(129) + record(148, bytes(16)) + record(145), -1
+    for row, column, value in cells:
+        if row != last:
+            sheet += record(0, struct.pack("<IIHBBBI", row, 0, 300, 0, 0, 0, 0))
+        last, place = row, struct.pack("<II", column, 0)
+        shown = isinstance(value, str)
+        sheet += record(6, place + text(value)) if shown else record(5, place + struct.pack("<d", value))
+    package = "http://schemas.openxmlformats.org/package/2006/relationships"
+    listed = record(156, struct.pack("<II", 0, 1) + text("rId1") + text("表"))
+    related = [("rId1", "worksheet", "worksheets/sheet1.bin"), ("rId2", "sharedStrings", "sharedStrings.bin")]
+    lines = "".join(f'<Relationship Id="{n}" Type="{RELATIONS}/{t}" Target="{p}"/>' for n, t, p in related)
+    return {
+        "[Content_Types].xml": f"{HEAD}<Types/>",
+        "_rels/.rels": f'{HEAD}<Relationships xmlns="{package}"><Relationship Id="r"'
+        f' Type="{RELATIONS}/officeDocument" Target="xl/workbook.bin"/></Relationships>',
+        "xl/workbook.bin": record(131) + record(143) + listed + record(144) + record(132),
+        "xl/_rels/workbook.bin.rels": f'{HEAD}<Relationships xmlns="{package}">{lines}</Relationships>',
+        "xl/worksheets/sheet1.bin": sheet + record(146) + record(130),
+        **({"xl/sharedStrings.bin": strings} if strings else {}),
+    }

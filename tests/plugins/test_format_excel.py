@@ -23,9 +23,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loanhub import CellKind, Refused
-from loanhub_format_excel import Excel
+from loanhub_format_excel import Excel, calamine
 from loanhub_format_excel.looks import look_of, plain_number, show
-from tests.plugins.books import HEAD, MAIN, biff5, cells, first, parts, sheets, write
+from tests.plugins.books import HEAD, MAIN, biff5, cells, first, parts, sheets, write, xlsb
 
 LOOKS = [
     # number format, stored number, text, kind
@@ -659,6 +659,32 @@ def test_an_open_document_that_claims_billions_of_cells_is_refused(tmp_path: Pat
 
 
 # -- words -----------------------------------------------------------------------------------------
+
+
+def test_a_binary_workbook_is_read_and_its_extents_are_looked_at_first(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.xlsb", xlsb([(0, 0, 1.0), (0, 1, "姓名"), (3, 2, 2.5)]))
+    assert first(path) == {(1, 0): ("1", "NUMBER"), (1, 1): ("姓名", "TEXT"), (4, 2): ("2.5", "NUMBER")}
+    for cells_, code in (
+        ([(0, 0, 1.0), (1_048_575, 16_383, 1.0)], "too-large"),
+        ([(0, 16_384, 1.0)], "outside-sheet"),
+        ([(1_048_576, 0, 1.0)], "outside-sheet"),
+    ):
+        with pytest.raises(Refused) as refused:
+            first(write(path, xlsb(cells_)))
+        assert refused.value.code == code
+    lie = bytes([159, 1, 8]) + struct.pack("<II", 1, 0xFFFFFFFF)
+    with pytest.raises(Refused, match="counts-lie"):
+        first(write(path, xlsb([(0, 0, 1.0)], strings=lie)))
+
+
+def test_a_panic_of_the_rust_reader_is_a_refusal() -> None:
+    class PanicException(BaseException):  # as pyo3 names it; the real one cannot be raised at will
+        pass
+
+    with pytest.raises(Refused, match="reader-failed"), calamine._Reading():
+        raise PanicException
+    with pytest.raises(KeyboardInterrupt), calamine._Reading():
+        raise KeyboardInterrupt
 
 
 def test_every_reason_and_note_has_words_in_both_languages(checkout: Path) -> None:

@@ -12,6 +12,7 @@ import polars as pl
 import xlrd
 from xlrd.biffh import error_text_from_code
 from xlrd.compdoc import CompDocError
+from xlrd.formula import FormulaError
 
 from loanhub import CellKind, Refused, Sheet, block
 from loanhub_format_excel.calamine import calamine_sheets
@@ -22,8 +23,8 @@ from loanhub_format_excel.source import Source
 LARGEST: Final = 256 << 20  # bytes of the file; 65,536 rows of 20 columns take 15 MB
 ROWS_AT_ONCE: Final = 5_000
 _BROKEN: Final = (
-    xlrd.XLRDError, CompDocError, struct.error, IndexError, KeyError, ValueError, AssertionError, TypeError,
-    AttributeError, EOFError, OverflowError, MemoryError, RecursionError, ZeroDivisionError,
+    xlrd.XLRDError, CompDocError, FormulaError, struct.error, LookupError, ValueError, AssertionError,
+    TypeError, AttributeError, EOFError, OverflowError, MemoryError, RecursionError, ZeroDivisionError,
     NotImplementedError,
 )  # fmt: skip
 

@@ -39,7 +39,7 @@ class Case:
 
 @define
 class Tally:
-    """How the files ended: codes of refusals or "read", and what must not happen, to be read by a person."""
+    """How the files ended: "read", or the code of a refusal (a panic is one); and what must not happen."""
 
     ends: Counter[str] = Factory(Counter)
     faults: list[str] = Factory(list)
@@ -50,7 +50,7 @@ class Tally:
 
     def add(self, case: Case, end: str, seconds: float) -> None:
         self.ends[end] += 1
-        if end.startswith(("reader-failed", "odd", "reader-died")) or seconds > SLOW:
+        if end.startswith(("reader-failed ", "odd", "reader-died")) or seconds > SLOW:
             self.faults.append(f"{case.seed.name} {case.number}: {end} in {seconds:.1f} s")
 
 

@@ -130,7 +130,7 @@ def pandas(folder: Path) -> dict[str, Any]:
     from loanhub.system import footprint
 
     begun, before = time.perf_counter(), footprint()
-    frame = pd.read_excel(folder / BOOK)
+    frame = pd.read_excel(folder / BOOK, engine="openpyxl")
     with sqlite3.connect(folder / "pandas.db") as connection:
         frame.to_sql("loans", connection, index=False)
     connection.close()

@@ -165,7 +165,7 @@ def _rejected(book: Workbook, report: Report, read: ReadSheet, problems: pl.Data
     names = [f"c{i}" for i in columns]
     cells = read.table.sheet.cells(columns).filter(pl.col("row").is_in(list(by_row)))
     filled = read.rows.cells.select("row", *(n for n in names if n in read.rows.cells.columns))
-    cells = cells.update(filled, on="row", how="left") if filled.height else cells
+    cells = cells.update(filled, on="row", how="left") if filled.width > 1 else cells
     for row in cells.iter_rows(named=True):
         _rejected_row(sheet, book, report, row, [row[n] for n in names], by_row[row["row"]], place)
 

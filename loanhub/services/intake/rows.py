@@ -208,4 +208,6 @@ def _sheet(intake: Intake, number: int, table: Table, plan: SheetPlan) -> Sheet:
             )
     checked = evolve(checked, problems=pl.concat(lines))
     values = values.with_columns(same.alias("#repeat"), identity.hashed(values["#key"]).alias("#hash"))
+    # The report needs of the raw cells only those that are not so in the sheet: the others are let go.
+    rows = evolve(rows, cells=rows.cells.select("row", *(f"c{column}" for column in rows.filled)))
     return Sheet(number, table, plan, rows, values, checked, exported.claimed(values))

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 LARGE = 20_000
 """Rows from which on the search keys are built after landing."""
+ASKED = 10
+"""Chunks for which a source's past is asked at once: each time all of it is read."""
 SLICE = 50_000
 """Search keys a transaction."""
 
@@ -277,8 +279,12 @@ class Intake:
     def _land(self, batch: Batch, desk: Desk, prepared: Prepared) -> Iterator[Progress]:
         later = prepared.total > LARGE
         prepared.restore(desk.do(steps.CHUNKS, steps.Of(batch.id)) if batch.chunks else [])
+        heard, asked = pl.DataFrame(schema={"key": pl.Int64}), ""
         for number, chunk in prepared.chunks(batch, start=batch.chunks):
-            said = desk.do(steps.SAID, steps.Said(chunk.source, chunk.values["#hash"], batch.id))
+            if number % ASKED == 0 or number == batch.chunks or chunk.source != asked:
+                keys, asked = prepared.keys_ahead(number, ASKED), chunk.source
+                heard = desk.do(steps.SAID, steps.Said(asked, keys, batch.id))
+            said = heard.filter(pl.col("key").is_in(chunk.values["#hash"].implode()))
             landed = prepared.land(desk, evolve(chunk, said=said), later=later, dry=self.dry)
             prepared.learn(landed)
             yield Progress(prepared.seen(number), prepared.total, "landing")

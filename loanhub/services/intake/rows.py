@@ -134,6 +134,11 @@ class Prepared:
                 ),
             )
 
+    def keys_ahead(self, number: int, count: int) -> pl.Series:
+        """Row keys of so many chunks from number `number` on, as numbers."""
+        near = [(s, at) for n, _, s, at in self._slices() if number <= n < number + count]
+        return pl.concat([s.values["#hash"].slice(at, self.chunk) for s, at in near])
+
     def seen(self, number: int) -> int:
         """Rows landed when chunk `number` is done."""
         return sum(min(self.chunk, s.values.height - at) for n, _, s, at in self._slices() if n <= number)

@@ -32,6 +32,8 @@ PLAIN_REASONS = {
     Content.OLE_ENCRYPTED: "password-protected",
 }
 
+MOST_COLUMNS: Final = 2_000
+"""Columns of a table; what stands beyond them is not looked at."""
 SHORTEST: Final = 20
 """CPU seconds that any file may take to be read."""
 SECONDS_A_MB: Final = 2
@@ -70,10 +72,11 @@ def _nothing() -> pl.DataFrame:
 
 
 def _completed(frame: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    there = set(frame.columns)
     missing = [
         (pl.lit(None, pl.String) if name[0] == "c" else pl.lit(0, pl.UInt8)).alias(name)
         for name in names
-        if name not in frame.columns
+        if name not in there
     ]
     return frame.with_columns(missing).select(names)
 
@@ -147,6 +150,7 @@ def read(
         blocks, rows, width = [], 0, 0
         for part, frame in enumerate(sheet.blocks()):
             target = Path(folder) / f"sheet-{number}-{part:05}.arrow"
+            frame = _narrowed(frame, sheet)
             frame.write_ipc(target, compression="lz4")
             blocks.append(target.name)
             rows += frame.height
@@ -163,6 +167,14 @@ def read(
             }
         )
     return {"format": claim.format, "content": claim.content, "notes": list(claim.notes), "sheets": sheets}
+
+
+def _narrowed(frame: pl.DataFrame, sheet: Sheet) -> pl.DataFrame:
+    """Without what stands beyond the columns any table has: a stray cell in column XFD is part of none."""
+    beyond = [name for name in frame.columns[2:] if int(name[1:]) >= MOST_COLUMNS]
+    if beyond:
+        sheet.findings.note("columns-cut")
+    return frame.drop(beyond)
 
 
 def _sheets(reader: Format, file: Path, password: str | None) -> Iterator[Sheet]:

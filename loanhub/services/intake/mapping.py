@@ -135,13 +135,15 @@ def _settle(
         taken = {c.field for c in columns if c.field}
         candidates = [p for p in words.ambiguous[key] if words.in_use(p) and p not in taken]
         fits = [p for p in candidates if cells_.fits(words, p, plan, cells)]
-        chosen = None if key in CONFIRMED else _by_neighbours(taken, fits)
+        spoken = not fits and cells_.filled(plan, cells)  # there are values, but no reading fits all
+        chosen = None if key in CONFIRMED else _by_neighbours(taken, candidates if spoken else fits)
         if chosen:
             columns[place] = evolve(plan, field=chosen, how="neighbours")
         elif len(fits) == 1 and len(candidates) > 1 and key not in CONFIRMED:
             columns[place] = evolve(plan, field=fits[0], how="values")
-        elif fits:
-            questions.append(Question(plan.column, plan.header, "which-field", tuple(fits)))
+        elif fits or (spoken and candidates):
+            asked = tuple(fits or candidates)
+            questions.append(Question(plan.column, plan.header, "which-field", asked))
     return columns, questions
 
 

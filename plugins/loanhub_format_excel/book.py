@@ -165,7 +165,7 @@ def _part_of(relations: dict[str, tuple[str, str]], kind: str) -> str:
 def _listed(package: Package, main: str) -> tuple[list[tuple[str, str, bool]], bool]:
     sheets, from_1904 = [], False
     for parent, name, attributes in tags(package.read(main)):
-        if name == "workbookPr":
+        if (parent, name) == ("workbook", "workbookPr"):  # extensions of Excel 2013 have one of that name too
             from_1904 = is_true(attributes.get("date1904"))
         if (parent, name) == ("sheets", "sheet"):
             hidden = attributes.get("state", "visible") != "visible"

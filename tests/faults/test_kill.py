@@ -22,7 +22,10 @@ from tests.faults.broken import BROKEN
 from tests.faults.offices import Ended, Office, loans, receipts, workbook
 from tests.faults.states import differences
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL"),
+    pytest.mark.timeout(1800),  # half a minute on a desk of its own; many processes on a shared one
+]
 
 AT_ONCE = 2
 LARGE = {"large": 100}

@@ -31,6 +31,8 @@ OWN: Final[Mapping[str, str]] = {
     "watch": "taking:WATCH",
     "up": "taking:UP",
     "mapping.set": "taking:MAPPING_SET",
+    "template": "sheets:TEMPLATE",
+    "export": "sheets:EXPORT",
     "batches.show": "batches:SHOW_BATCH",
     "batches.original": "papers:ORIGINAL",
     "document.add": "papers:ADD",
@@ -43,8 +45,8 @@ OWN: Final[Mapping[str, str]] = {
 """Commands that are no acts, or do more than ask one: where in `loanhub.cli.commands` they stand."""
 
 ORDER: Final = (
-    *("init", "ingest", "watch", "mapping", "batches", "find", "customer", "credit", "document", "loan"),
-    *("followup", "approvals", "assess", "remind", "plugins", "doctor", "up", "demo"),
+    *("init", "template", "ingest", "watch", "mapping", "batches", "export", "find", "customer", "credit"),
+    *("document", "loan", "followup", "approvals", "assess", "remind", "plugins", "doctor", "up", "demo"),
 )
 """How the commands stand in the help: as work goes; those of plugins follow."""
 

@@ -69,6 +69,14 @@ def claimed(values: pl.DataFrame) -> dict[str, frozenset[int]]:
     return {kind: frozenset(ids) for kind, ids in frame.drop_nulls().group_by("kind").agg("id").iter_rows()}
 
 
+def torn(values: pl.DataFrame, other: pl.Series) -> pl.Series:
+    """All rows of records that are named twice with different contents: none of them can be believed."""
+    if RECORD not in values.columns:
+        return other
+    twice = values[RECORD].filter(other).drop_nulls()
+    return values[RECORD].is_in(twice.implode()).fill_null(value=False)
+
+
 # -- a chunk ---------------------------------------------------------------------------------------
 
 
@@ -90,6 +98,7 @@ def settle(landing: Landing) -> None:
         (pl.col(RECORD).is_not_null() & ~pl.col("row").is_in(list(known))).alias("lost")
     ).to_series()
     landing.reject(lost, "record-unknown", "")
+    landing.rows = landing.rows.filter(~lost)
     _forgive(landing, known)
 
 

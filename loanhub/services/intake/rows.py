@@ -205,6 +205,7 @@ def _sheet(intake: Intake, number: int, table: Table, plan: SheetPlan) -> Sheet:
     if subject in MAY_REPEAT:
         values = identity.numbered(values)
     same, other = identity.repeated(values)
+    other = other | exported.torn(values, other)
     lines = [checked.problems]
     for mask, code, severity in ((same, "row-repeated", "warning"), (other, "row-contradicts", "error")):
         if mask.any():

@@ -15,7 +15,7 @@ from loanhub.acts import Books
 from loanhub.records import Query, Test
 from loanhub.schema import SEARCH_KEY
 from loanhub.searching import LONGEST, blind_token
-from loanhub.services.intake.exported import CUSTOMER, LOAN
+from loanhub.services.intake.exported import CUSTOMER, KIND, LOAN
 from loanhub.services.intake.subjects import subjects_of
 
 if TYPE_CHECKING:
@@ -68,12 +68,29 @@ def find_loans(landing: Landing) -> None:
     rows = rows.with_columns((pl.col(LOAN) if named else pl.lit(None, pl.Int64)).alias("#loan"))
     landing.rows = assign(rows, "#loan", "#loan_key", landing.chunk.loans)
     if landing.searchable:
-        landing.rows = assign(landing.rows, "#loan", "#loan_key", _by_loan_numbers(landing))
+        landing.rows = assign(landing.rows, "#loan", "#loan_key", _by_loan_numbers(landing, landing.rows))
+    if named and "loan.loan_no" in rows.columns:
+        _reject_taken(landing)
 
 
-def _by_loan_numbers(landing: Landing) -> dict[str, int]:
+def _reject_taken(landing: Landing) -> None:
+    """An exported loan whose number was changed into another's: most likely columns were sorted apart."""
+    edited = (pl.col(KIND) == "loan") & pl.col("loan.loan_no").is_not_null()
+    rows = landing.rows.filter(edited)
+    if rows.is_empty() or not landing.searchable:
+        return
+    owners = _by_loan_numbers(landing, rows)
+    taken = [
+        row
+        for row, key, own in rows.select("row", "#loan_key", "#loan").iter_rows()
+        if owners.get(key, own) != own
+    ]
+    landing.reject(landing.rows["row"].is_in(taken), "record-of-another", "loan.loan_no")
+
+
+def _by_loan_numbers(landing: Landing, rows: pl.DataFrame) -> dict[str, int]:
     """Loans by loan or contract number, where the number is that of one of them only."""
-    keys = landing.rows.select("#loan_key").unique().drop_nulls()
+    keys = rows.select("#loan_key").unique().drop_nulls()
     number = _plain(pl.col("#loan_key").str.slice(2)).str.slice(0, LONGEST * 2)
     keys = keys.with_columns((pl.lit("l:") + number).alias("token"), number.alias("number"))
     hits = keys.join(by_tokens(landing, keys["token"]), on="token")

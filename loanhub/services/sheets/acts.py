@@ -7,10 +7,10 @@ from typing import Any
 
 from loanhub.acts import Act
 from loanhub.hookspecs import hookimpl
-from loanhub.services.sheets import asking
+from loanhub.services.sheets import asking, template
 
 
 @hookimpl
 def acts() -> Sequence[Act[Any, Any]]:
     """The acts behind templates and exports."""
-    return [*asking.acts().values()]
+    return [template.OUTLINE, *asking.acts().values()]

@@ -36,7 +36,7 @@ SPACE: Final = 64 << 20
 """Free bytes asked for before an export begins."""
 NARROW, WIDE, WIDE_LONG = 9, 26, 40
 """Widths of columns in characters: at least, at most, and at most of texts of several lines."""
-MARK_WIDTH, VERSION_WIDTH = 15, 6
+MARK_WIDTH, VERSION_WIDTH = 20, 8
 
 Write = Callable[[Sequence[Cells]], None]
 
@@ -167,7 +167,7 @@ def _head(column: Column, cells: Cells) -> Head:
     if column.look == "money":
         lengths = [length + length // 3 for length in lengths]
     needed = max([_width(column.header) + 3, *lengths], default=NARROW)
-    return Head(column.header, column.look, max(NARROW, min(needed + 1, most)), quiet=False)
+    return Head(column.header, column.look, max(NARROW, min(needed + 2, most)), quiet=False)
 
 
 def _width(text: str) -> int:

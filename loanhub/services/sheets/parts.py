@@ -89,16 +89,16 @@ def styles() -> str:
     wrapped = f'{middle} wrapText="1"'
     formats = (
         _xf(0, edge=0),
-        _xf(_TEXT_FORMAT, _BOLD, _BLUE, _RULE, wrapped),
-        _xf(_TEXT_FORMAT, _SMALL, _GREY, _RULE, wrapped),
-        _xf(_TEXT_FORMAT),
-        _xf(_TEXT_FORMAT, how=wrapped),
+        _xf(_TEXT_FORMAT, _BOLD, _BLUE, _RULE, f'{wrapped} horizontal="center"'),
+        _xf(_TEXT_FORMAT, _SMALL, _GREY, _RULE, f'{wrapped} horizontal="center"'),
+        _xf(_TEXT_FORMAT, how=f'{middle} horizontal="left" indent="1"'),
+        _xf(_TEXT_FORMAT, how=f'{wrapped} horizontal="left" indent="1"'),
         _xf(4),
         _xf(164),
         _xf(165, how=f'{middle} horizontal="center"'),
         _xf(166, how=f'{middle} horizontal="center"'),
         _xf(1),
-        _xf(_TEXT_FORMAT, _SMALL),
+        _xf(_TEXT_FORMAT, _SMALL, how=f'{middle} horizontal="left" indent="1"'),
         _xf(1, _SMALL),
     )
     return f'{_BEFORE}<cellXfs count="{len(formats)}">{"".join(formats)}</cellXfs>{_AFTER}'

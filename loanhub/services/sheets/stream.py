@@ -37,6 +37,10 @@ AT_ONCE: Final = 2_500
 """Rows whose XML is put together at once: some 4 MB, which the processor's caches like as well."""
 FAST: Final = 1
 """The deflate level: half the time of the usual one for a tenth more bytes."""
+PAGE_WIDTH: Final = 210
+"""Characters of all columns together that a printed page takes and is read with ease."""
+LINE, MOST_LINES = 13, 8
+"""Points of a line in a row of several, and how many lines a row gets at most."""
 LONGEST: Final = 32_000
 """Characters a cell may hold (Excel's limit is 32,767)."""
 ESCAPES: Final = (
@@ -148,6 +152,10 @@ class SheetStream:
             f'<sheetData><row r="1" ht="24" customHeight="1">{title}</row>'
         )
 
+    def _pages_wide(self) -> int:
+        """Pages side by side, so that a print of many columns can still be read."""
+        return max(1, round(sum(head.width for head in self.heads) / PAGE_WIDTH))
+
     def _close_sheet(self) -> None:
         if self._open is None:
             return
@@ -156,7 +164,8 @@ class SheetStream:
             (
                 f'</sheetData><autoFilter ref="{area}"/>'
                 '<pageMargins left="0.4" right="0.4" top="0.5" bottom="0.6" header="0.3" footer="0.3"/>'
-                '<pageSetup paperSize="9" orientation="landscape" fitToHeight="0"/>'
+                '<pageSetup paperSize="9" orientation="landscape" fitToHeight="0" '
+                f'fitToWidth="{self._pages_wide()}"/>'
                 "<headerFooter><oddFooter>&amp;L&amp;A&amp;R&amp;P / &amp;N</oddFooter></headerFooter>"
                 "</worksheet>"
             ).encode()
@@ -176,7 +185,7 @@ class SheetStream:
             "[Content_Types].xml": CONTENT_TYPES.replace("{sheets}", self._each(_CONTENT_TYPE)),
             "_rels/.rels": RELATIONS,
             "xl/_rels/workbook.xml.rels": DOCUMENT_RELATIONS.replace("{sheets}", self._each(_RELATION)),
-            "xl/workbook.xml": _workbook(names, self._areas),
+            "xl/workbook.xml": _workbook(names, self._areas, letters(self.frozen - 1)),
             "xl/styles.xml": styles(),
         }
         for name, text in parts.items():
@@ -205,7 +214,7 @@ def _sliced(cell: Cells, start: int, rows: int) -> Cells:
     return Cells(cell.texts.slice(start, rows), numbers)
 
 
-def _workbook(names: Sequence[str], areas: Sequence[str]) -> str:
+def _workbook(names: Sequence[str], areas: Sequence[str], last: str) -> str:
     sheets = "".join(
         f'<sheet name={quoteattr(name)} sheetId="{n}" r:id="rId{n}"/>' for n, name in enumerate(names, 1)
     )
@@ -217,7 +226,8 @@ def _workbook(names: Sequence[str], areas: Sequence[str]) -> str:
         defined += (
             f'<definedName name="_xlnm._FilterDatabase" {sheet} hidden="1">'
             f"{_escaped(quoted)}!{absolute}</definedName>"
-            f'<definedName name="_xlnm.Print_Titles" {sheet}>{_escaped(quoted)}!$1:$1</definedName>'
+            f'<definedName name="_xlnm.Print_Titles" {sheet}>'
+            f"{_escaped(quoted)}!$A:${last},{_escaped(quoted)}!$1:$1</definedName>"
         )
     return (
         f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<workbook {NAMESPACE}>'
@@ -238,7 +248,8 @@ def _rows_xml(cells: Sequence[Cells], heads: Sequence[Head], first: int) -> byte
     """The XML of rows numbered from `first`."""
     height = len(cells[0].texts)
     numbers = pl.int_range(first, first + height, eager=True).cast(pl.String).alias("row")
-    parts = [pl.lit('<row r="'), pl.col("row"), pl.lit('">')]
+    tall = _heights(cells, heads)
+    parts = [pl.lit('<row r="'), pl.col("row"), pl.lit('"'), *([] if tall is None else [tall]), pl.lit(">")]
     frame = numbers.to_frame()
     for at, (cell, head) in enumerate(zip(cells, heads, strict=True)):
         frame = frame.with_columns(
@@ -248,6 +259,20 @@ def _rows_xml(cells: Sequence[Cells], heads: Sequence[Head], first: int) -> byte
     parts.append(pl.lit("</row>"))
     rows = frame.select(pl.concat_str(parts, ignore_nulls=True).alias("rows"))["rows"]
     return str(rows.str.join("").item()).encode()
+
+
+def _heights(cells: Sequence[Cells], heads: Sequence[Head]) -> pl.Expr | None:
+    """The heights of rows whose long texts take several lines; None where all fit into one."""
+    lines: pl.Series | None = None
+    for cell, head in zip(cells, heads, strict=True):
+        if head.style == "long":  # a Chinese character is three bytes and two columns wide
+            wide = (cell.texts.str.len_bytes() + cell.texts.str.len_chars()) / 2 / head.width
+            own = wide.ceil().clip(1, MOST_LINES).fill_null(1).cast(pl.Int32)
+            lines = own if lines is None else pl.select(pl.max_horizontal(lines, own)).to_series()
+    if lines is None or (lines == 1).all():
+        return None
+    height = pl.format(' ht="{}" customHeight="1"', lines * LINE + 4)
+    return pl.when(pl.lit(lines) > 1).then(height).otherwise(pl.lit(""))
 
 
 def _cell_xml(cell: Cells, rows: pl.Series, column: str, style: int) -> pl.Series:

@@ -40,6 +40,9 @@ CLASSES: Final = {
     "no date": "A number under a date format that no calendar reaches (20240105): a number to us, as stored.",
     "16 digits": "16 digits and more: we keep the stored digits, the other a float that has lost some.",
     "breaks": "Line ends and _x000D_ escapes inside a text: one line feed to us.",
+    "blank text": "A text of nothing but spaces or line ends: a text to us, left out by calamine.",
+    "left out": "A text that stands in an unusual place of its cell: read by us, left out by the others.",
+    "no sheet": "The other does not see the sheet at all (openpyxl: workbooks of the Strict flavour).",
     "only theirs": "The other fills in a cell that holds no value, such as an empty text of a formula.",
     "iso date": 'A date stored as ISO text (t="d"), which the other gives as text or not at all.',
 }
@@ -51,9 +54,7 @@ Cells = Mapping[tuple[int, int], Any]
 def class_of(text: str | None, kind: CellKind, theirs: Any) -> str:
     """How our cell and the other reader's value agree: SAME, a key of CLASSES, or UNEXPLAINED."""
     if theirs is None or theirs == "":
-        return {CellKind.ERROR: "error", CellKind.NO_VALUE: "no value", CellKind.DATE: "iso date"}.get(
-            kind, UNEXPLAINED
-        )
+        return _of_nothing(text, kind)
     if kind is CellKind.EMPTY:
         return "only theirs"
     assert text is not None or kind is CellKind.NO_VALUE
@@ -64,6 +65,13 @@ def class_of(text: str | None, kind: CellKind, theirs: Any) -> str:
     if isinstance(theirs, int | float):
         return _of_number(str(text), kind, float(theirs))
     return _of_text(str(text), kind, str(theirs))
+
+
+def _of_nothing(text: str | None, kind: CellKind) -> str:
+    if kind is CellKind.TEXT:
+        return "left out" if str(text).strip() else "blank text"
+    known = {CellKind.ERROR: "error", CellKind.NO_VALUE: "no value", CellKind.DATE: "iso date"}
+    return known.get(kind, UNEXPLAINED)
 
 
 def _of_text(text: str, kind: CellKind, theirs: str) -> str:
@@ -77,7 +85,7 @@ def _of_text(text: str, kind: CellKind, theirs: str) -> str:
 
 
 def _flat(text: str) -> str:
-    return re.sub(r"_x000[dD]_|\s|_x[0-9A-Fa-f]{4}_", "", text)
+    return re.sub(r"\s|_x[0-9A-Fa-f]{4}_|[\x00-\x1f]", "", text)
 
 
 def _of_number(text: str, kind: CellKind, theirs: float) -> str:
@@ -93,7 +101,7 @@ def _of_number(text: str, kind: CellKind, theirs: float) -> str:
         return "date"
     if _float(text) == theirs:
         return SAME
-    digits = re.sub(r"[^0-9.eE+-]", "", text)
+    digits = re.sub(r"[^0-9.eE+-]", "", text).rstrip(".")
     if len(re.sub(r"\D", "", text)) >= 15 and abs((_float(digits) or 0) - theirs) <= 1e-14 * abs(theirs):
         return "16 digits"
     return "shown with more" if _float(digits) == theirs else UNEXPLAINED
@@ -110,7 +118,9 @@ def _of_moment(text: str, kind: CellKind, theirs: datetime | date | time | timed
         return SAME
     if text in (str(theirs), getattr(theirs, "isoformat", str)()):
         return SAME
-    return "moment" if abs(_seconds(text) - _seconds(str(theirs))) <= 1 else UNEXPLAINED
+    apart = abs(_seconds(text) - _seconds(str(theirs)))
+    elapsed = kind is CellKind.TIME and abs(apart - 86_400) <= 1  # hours since a day that never was
+    return "moment" if apart <= 1 or elapsed else UNEXPLAINED
 
 
 def _seconds(text: str) -> float:
@@ -152,6 +162,9 @@ def compared(path: str, reader: str) -> dict[str, Any]:
     counts: Counter[str] = Counter()
     places: list[str] = []
     for sheet, cells in ours.items():
+        if sheet not in theirs and cells and reader == "openpyxl":
+            counts["no sheet"] += len(cells)
+            continue
         for place, kind in _classes(cells, theirs.get(sheet, {})):
             counts[kind] += 1
             if kind == UNEXPLAINED:

@@ -36,6 +36,8 @@ K = CellKind
         (None, K.NO_VALUE, None, "no value"),
         (None, K.EMPTY, "x", "only theirs"),
         ("1", K.NUMBER, None, UNEXPLAINED),
+        (" \n", K.TEXT, None, "blank text"),
+        ("张三", K.TEXT, "", "left out"),
         ("NaN", K.ERROR, nan, "not finite"),
         ("1e999", K.ERROR, inf, "not finite"),
         ("TRUE", K.BOOL, True, SAME),

@@ -89,7 +89,7 @@ def test_chinese_built_in_date_formats_are_dates(number: int, tmp_path: Path) ->
     }
     rows = rows.replace("45296", "43834")
     content = parts(rows, styles=(0, number), from_1904=True)
-    newer = '<extLst><ext xmlns:x15="x15"><x15:workbookPr chartTrackingRefBase="1"/></ext></extLst></workbook>'
+    newer = '<extLst><ext xmlns:x="x"><x:workbookPr chartTrackingRefBase="1"/></ext></extLst></workbook>'
     content["xl/workbook.xml"] = content["xl/workbook.xml"].replace("</workbook>", newer)
     early = write(tmp_path / "b.xlsx", content)
     assert first(early) == {(1, 0): ("2024-01-05", "DATE")}

@@ -96,8 +96,21 @@ def test_a_keeper_that_stumbles_over_progress_leaves_no_child(tmp_path: Path) ->
     assert not _children()
 
 
-def _children() -> list[str]:
+@pytest.fixture(autouse=True)
+def earlier(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children that other tests of this session left behind are not ours."""
+    monkeypatch.setattr(sys.modules[__name__], "EARLIER", frozenset(_all_children()))
+
+
+EARLIER: frozenset[str] = frozenset()
+
+
+def _all_children() -> list[str]:
     return Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+
+
+def _children() -> list[str]:
+    return [child for child in _all_children() if child not in EARLIER]
 
 
 def test_too_much_memory_is_refused_as_memory() -> None:

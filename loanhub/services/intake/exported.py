@@ -239,7 +239,9 @@ def _leave_edits(landing: Landing, own: list[str], base: pl.DataFrame) -> None:
     for path, source in DERIVED.items():
         if path in kept and path not in landing.chunk.headers:
             silent = kept[source].is_null() if source in kept else theirs
-            kept[path] = kept[path].set(theirs & joined[f"{path}#base"].is_null() & silent, None)
+            # A cell that says what it said has nothing new to say of this field either.
+            again = silent & joined[source].is_not_null() if source in kept else silent
+            kept[path] = kept[path].set(theirs & silent & (joined[f"{path}#base"].is_null() | again), None)
     landing.rows = landing.rows.with_columns(series.alias(path) for path, series in kept.items())
     said = joined.filter(theirs).select(
         pl.col("#hash").alias("key"), *(pl.col(f"{p}#base").cast(joined.schema[p]).alias(p) for p in paths)

@@ -24,7 +24,7 @@ from loanhub.values import choices_of, field_named, read_value
 if TYPE_CHECKING:
     from loanhub.books import DeskBooks
 
-PAGE: Final = 10_000
+PAGE: Final = 5_000
 """Records a page."""
 OWNERS: Final = ("customer", "loan")
 """Kinds that other records hang on, and whose fields may stand beside theirs."""

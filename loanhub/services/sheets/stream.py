@@ -33,8 +33,8 @@ from loanhub.services.sheets.parts import (
 LAST_ROW: Final = 1_048_576
 MOST_BYTES: Final = 1_900_000_000
 """Of one sheet's XML: beyond 2 GiB a zip needs extensions that not every program reads."""
-AT_ONCE: Final = 2_500
-"""Rows whose XML is put together at once: some 4 MB, which the processor's caches like as well."""
+AT_ONCE: Final = 1_250
+"""Rows whose XML is put together at once: some 2 MB, which the processor's caches like as well."""
 FAST: Final = 1
 """The deflate level: half the time of the usual one for a tenth more bytes."""
 PAGE_WIDTH: Final = 210

@@ -23,7 +23,7 @@ test: .venv/ready-test ## ruff, mypy and all tests but the long proofs
 	$(PY) -m pytest --durations=20
 
 prove: .venv/ready-test ## the long proofs: kill, tear and lie, then look whether anything was lost
-	$(PY) -m pytest tests/faults -m prove --timeout=1800 --durations=20
+	$(PY) -m pytest -m prove --timeout=1800 --durations=20
 
 cases: .venv/ready-test ## published numbers, from CASES=folder (tests/cases if not named)
 	@$(PY) -m tests.cases $(CASES)

@@ -9,7 +9,7 @@ names       safe names, ignored names, the marks of open workbooks
 from __future__ import annotations
 
 from loanhub.files.contents import Content, is_whole, sniff, torn
-from loanhub.files.names import ignored, owner_file, safe_name
+from loanhub.files.names import beside, ignored, owner_file, safe_name, spoken_name
 from loanhub.files.watching import Notice, Seen, Settled, Settler, scan, unchanged, watch
 from loanhub.files.whole import move, need_space, scratch, sha256_of, write_atomically
 
@@ -19,6 +19,7 @@ __all__ = [
     "Seen",
     "Settled",
     "Settler",
+    "beside",
     "ignored",
     "is_whole",
     "move",
@@ -29,6 +30,7 @@ __all__ = [
     "scratch",
     "sha256_of",
     "sniff",
+    "spoken_name",
     "torn",
     "unchanged",
     "watch",

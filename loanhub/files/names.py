@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from pathlib import Path
@@ -11,6 +12,7 @@ from loanhub.system import reserved_name
 
 LONGEST: Final = 255  # bytes of UTF-8; no file system we know takes more
 _LONGEST_SUFFIX: Final = 20
+_LONGEST_SPOKEN: Final = 200  # ".mapping.toml" and the like must fit behind it
 _PLAIN: Final = frozenset(" ._-+()[]@,'#&（）【】《》〈〉「」、，·～－—￥")
 _TEMPORARY: Final = re.compile(
     r"(?:.*\.(?:tmp|temp|part|partial|filepart|crdownload|download|opdownload|swp|bak~)|[0-9a-f]{8}|~.*\.tmp|.*~)",
@@ -73,4 +75,33 @@ def ignored(name: str) -> str | None:
 def owner_file(path: Path) -> Path | None:
     """The mark beside `path` of a program that has it open: Excel, WPS (~$, .~) or LibreOffice (.~lock)."""
     marks = (f"~${path.name}", f".~{path.name}", f".~lock.{path.name}#")
-    return next((mark for mark in map(path.with_name, marks) if mark.exists()), None)
+    return beside(path, *marks)
+
+
+def beside(path: Path, *names: str) -> Path | None:
+    """The first of `names` that lies beside `path`; a name that is longer than names can be does not."""
+    return next((other for other in map(path.with_name, names) if _is_there(other)), None)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def spoken_name(name: str) -> str:
+    """A file's name as text that can be kept and said: at most 200 bytes of UTF-8, the ending kept.
+
+    Bytes that are not UTF-8 (names out of old archives) are read as GB18030.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        name = os.fsencode(name).decode("gb18030", "replace")
+    stem, dot, ending = name.rpartition(".")
+    if len(name.encode()) <= _LONGEST_SPOKEN:
+        return name
+    if not stem or len(ending.encode()) > _LONGEST_SUFFIX:
+        return _cut(name, _LONGEST_SPOKEN)
+    return _cut(stem, _LONGEST_SPOKEN - len((dot + ending).encode())) + dot + ending

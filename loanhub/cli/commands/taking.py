@@ -18,6 +18,7 @@ from loanhub.cli.plain import plain
 from loanhub.cli.session import Session
 from loanhub.cli.unlocking import file_password
 from loanhub.errors import Damaged, LoanHubError, NotFound, Waiting
+from loanhub.files import spoken_name
 from loanhub.jobs import Job, Progress
 from loanhub.services.intake import mapfile
 from loanhub.services.intake.acts import SET, MappingSet
@@ -83,7 +84,9 @@ def _take(session: Session, intake: Intake, path: Path, mapping: str, stop: Even
     told = Path(mapping) if mapping else _answered(intake, path)
     incoming = Incoming(path, path.name, mapping=told)
     work = Job("intake", lambda _: intake.take(incoming))
-    for _ in session.meter().over(jobs.run(work, session.house, stop=stop, wait=PATIENCE), path.name):
+    for _ in session.meter().over(
+        jobs.run(work, session.house, stop=stop, wait=PATIENCE), spoken_name(path.name)
+    ):
         pass
 
 
@@ -91,7 +94,7 @@ def _answered(intake: Intake, path: Path) -> Path | None:
     """The mapping file in the return folder that an earlier try asked to be filled in, when it is."""
     if mapfile.beside(path) is not None:
         return None
-    found = intake.returns(intake.desk(None).who.name) / f"{path.name}.mapping.toml"
+    found = intake.returns(intake.desk(None).who.name) / f"{spoken_name(path.name)}.mapping.toml"
     if not found.is_file() or f'"{mapfile.OPEN}"' in found.read_text(encoding="utf-8"):
         return None
     return found
@@ -146,9 +149,10 @@ def watch(session: Session, request: Watch) -> Outcome:
             found.append(taken(session.desk, intake, seen.batch))
             _echo(session, line(found[-1], session.lang))
         elif seen.error is not None and seen.error.exit_status != INTERRUPTED:
-            _echo(session, f"{seen.path.name}: {say(seen.error, session.lang)}")
+            _echo(session, f"{spoken_name(seen.path.name)}: {say(seen.error, session.lang)}")
         elif seen.notice:
-            _echo(session, f"{seen.path.name}: {session.say(seen.notice, file=seen.path.name)}")
+            name = spoken_name(seen.path.name)
+            _echo(session, f"{name}: {session.say(seen.notice, file=name)}")
     if request.once:
         show = None if session.wishes.json else show_batches(found, session.lang)
         return Outcome(plain(Taken(tuple(found))), show)

@@ -7,7 +7,6 @@ original; stored; and last the plain file goes.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -17,16 +16,17 @@ from attrs import define, evolve, field, frozen
 
 from loanhub.entities import Batch
 from loanhub.errors import LoanHubError, Misconfigured, NotAllowed, Refused, Waiting
-from loanhub.files import move, need_space, owner_file, safe_name, sha256_of, write_atomically
+from loanhub.files import move, need_space, owner_file, safe_name, spoken_name, write_atomically
 from loanhub.jobs import Progress
 from loanhub.keys import Secret, bind, seal_file
 from loanhub.policy import Principal
 from loanhub.searching import sorted_keys
 from loanhub.services.intake import mapfile, steps
+from loanhub.services.intake.held import Found, give_back, is_still
 from loanhub.services.intake.layout import find_table
 from loanhub.services.intake.mapping import decide, fingerprint, known
 from loanhub.services.intake.plans import SheetPlan
-from loanhub.services.intake.report import ReadSheet, Report, write
+from loanhub.services.intake.report import ReadSheet, Report, report_name, write
 from loanhub.services.intake.rows import Prepared, prepare
 from loanhub.services.intake.spool import Contents, spool
 from loanhub.settings import Drop
@@ -111,19 +111,20 @@ class Intake:
         """One file, whole. Its batch is the last of `done` at the end."""
         desk = self.desk(incoming.drop)
         need_space(self.house.home.root, incoming.path.stat().st_size * 3)
+        found = Found.at(incoming.path)
         claim = steps.Claim(
-            sha256_of(incoming.path),
-            incoming.name,
+            found.sha256,
+            spoken_name(incoming.name),
             incoming.drop.folder if incoming.drop else "",
             incoming.drop.owner if incoming.drop else desk.who.name,
         )
         batch = desk.do(steps.CLAIM, claim, preview=self.dry)
         if batch.status == "stored":
-            yield from self._duplicate(batch, incoming)
+            yield from self._duplicate(batch, found, incoming)
             return
         if self.dry:  # there is no such batch: what is decided on it must not be looked up
             batch = evolve(batch, id=0, version=0, chunks=0, status="claimed")
-        path = incoming.path.absolute() if self.dry else self._hold(batch, incoming)
+        path = incoming.path.absolute() if self.dry else self._hold(batch, found, incoming)
         beside = incoming.mapping or mapfile.beside(incoming.path)
         notes = ("read-while-open",) if owner_file(incoming.path) else ()
         yield from self.go_on(batch, desk, path, beside, notes)
@@ -151,23 +152,22 @@ class Intake:
                 raise Waiting("password-needed", file=batch.name, batch=batch.id) from error
             self._refuse(batch, desk, error, path)
 
-    def _duplicate(self, batch: Batch, incoming: Incoming) -> Iterator[Progress]:
+    def _duplicate(self, batch: Batch, found: Found, incoming: Incoming) -> Iterator[Progress]:
         if incoming.drop and not self.dry:
-            incoming.path.unlink(missing_ok=True)
+            found.remove()
         again = evolve(batch, status="duplicate")
         if not batch.report or not Path(batch.report).exists():  # gone after its days: say it in short
             again = evolve(again, report=str(self._report(again, [], pl.DataFrame())))
         self.done.append(again)
         yield Progress(1, 1, "duplicate")
 
-    def _hold(self, batch: Batch, incoming: Incoming) -> Path:
+    def _hold(self, batch: Batch, found: Found, incoming: Incoming) -> Path:
         """The file under its digest: moved out of a drop folder, copied from anywhere else."""
         target = self.processing(batch)
         if incoming.drop:
-            move(incoming.path, target)
-        elif not target.exists():
-            with incoming.path.open("rb") as source:
-                self._place(target, lambda copy: shutil.copyfileobj(source, copy))
+            found.move_to(target)
+        elif not is_still(target, batch.sha256):
+            found.copy_to(target, self._place)
         return target
 
     def _place(self, target: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -182,10 +182,10 @@ class Intake:
         refused = evolve(batch, **values)
         report = self._report(refused, [], pl.DataFrame())
         if not self.dry:
-            self._archive(batch, path)
+            still = self._archive(batch, path)
             ended = {**values, "report": str(report), "finished": self.house.clock.now()}
             refused = desk.do(steps.REFUSE, steps.Change(batch.id, ended))
-            path.unlink(missing_ok=True)
+            self._let_go(batch, path, still)
         self.done.append(evolve(refused, report=str(report)))
 
     def _work(
@@ -313,7 +313,7 @@ class Intake:
             self.previewed[batch.sha256] = problems
             self.done.append(evolve(ended, report=str(report)))
             return
-        self._archive(batch, path)
+        still = self._archive(batch, path)
         values = {
             "status": "stored",
             "waiting": waiting,
@@ -322,7 +322,7 @@ class Intake:
         }
         self._mapping(batch).unlink(missing_ok=True)
         self.done.append(desk.do(steps.FINISH, steps.Change(batch.id, values)))
-        path.unlink(missing_ok=True)
+        self._let_go(batch, path, still)
 
     def _report(self, batch: Batch, sheets: list[ReadSheet], problems: pl.DataFrame) -> Path:
         path = self.returns(batch.owner) / report_name(batch.name, dry=self.dry)
@@ -335,15 +335,24 @@ class Intake:
             move(draft, path)
         return path.absolute()
 
-    def _archive(self, batch: Batch, path: Path) -> None:
-        """The original sealed under its digest; sealing it again after a crash does no harm."""
+    def _archive(self, batch: Batch, path: Path) -> bool:
+        """Seal the original under its digest, once; False when somebody has written to it meanwhile."""
         target = self.archived(batch)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists() or not path.exists():
-            return
+        still = not path.exists() or is_still(path, batch.sha256)
+        if target.exists() or not path.exists() or not still:
+            return still
         key, place = self.house.keyring.seal_key("archive"), bind("archive", batch.sha256)
         with path.open("rb") as source:
             self._place(target, lambda sealed: seal_file(key, source, sealed, place))
+        return True
+
+    def _let_go(self, batch: Batch, path: Path, still: bool) -> None:
+        """Remove the plain file; one written to meanwhile goes back where it was dropped."""
+        if still or (drop := self.drop_of(batch)) is None:
+            path.unlink(missing_ok=True)
+        else:
+            give_back(path, self.house.home.root / drop.folder / batch.name)
 
     def unfinished(self) -> list[Batch]:
         """Batches that were begun and not ended, oldest first."""
@@ -388,11 +397,3 @@ class Intake:
         asked = self._mapping(batch)
         both = (asked, asked.with_name(f"{Path(batch.name).stem}.mapping.toml"))
         return next((path for path in both if path.is_file() and not mapfile.is_open(path)), None)
-
-
-def report_name(name: str, *, dry: bool = False) -> str:
-    """The report's file name: of a corrected report the same again."""
-    stem = Path(name).stem
-    while stem.endswith(".report"):
-        stem = stem.removesuffix(".report")
-    return safe_name(f"{stem}.{'preview' if dry else 'report'}.xlsx")

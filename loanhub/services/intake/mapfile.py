@@ -20,6 +20,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+from loanhub import files
 from loanhub.errors import Misconfigured
 from loanhub.readings.amounts import POWERS
 from loanhub.readings.choices import choice_key
@@ -55,8 +56,8 @@ SHAPES: Final = {"columns": dict, "checks": dict, "sheets": dict, "header_row": 
 
 def beside(path: Path) -> Path | None:
     """The mapping file beside a file: NAME.xlsx.mapping.toml or NAME.mapping.toml."""
-    names = (f"{path.name}.mapping.toml", f"{path.stem}.mapping.toml")
-    return next((p for n in names if (p := path.with_name(n)).is_file()), None)
+    found = files.beside(path, f"{path.name}.mapping.toml", f"{path.stem}.mapping.toml")
+    return found if found is not None and found.is_file() else None
 
 
 def is_open(path: Path) -> bool:

@@ -14,6 +14,7 @@ import polars as pl
 from attrs import field, frozen
 
 from loanhub.entities import Batch
+from loanhub.files import safe_name
 from loanhub.services.intake.layout import REPORT_COLUMNS, REPORT_MARK, Rows, Table
 from loanhub.services.intake.plans import SheetPlan
 from loanhub.texts import Lang, Message, render
@@ -198,3 +199,11 @@ def _rejected_row(
     end = len(cells)
     styles = {**red, end + 1: book.wrap, end + 2: book.wrap}
     sheet.row([*cells, row["row"], texts, fixes], book.plain, styles=styles, notes=notes)
+
+
+def report_name(name: str, *, dry: bool = False) -> str:
+    """The report's file name: of a corrected report the same again."""
+    stem = Path(name).stem
+    while stem.endswith(".report"):
+        stem = stem.removesuffix(".report")
+    return safe_name(f"{stem}.{'preview' if dry else 'report'}.xlsx")

@@ -13,7 +13,7 @@ from attrs import frozen
 from loanhub import jobs
 from loanhub.entities import Batch
 from loanhub.errors import Busy, LoanHubError
-from loanhub.files import Notice, owner_file, scan, unchanged, watch
+from loanhub.files import Notice, owner_file, scan, spoken_name, unchanged, watch
 from loanhub.jobs import Job, Progress
 from loanhub.services.intake.job import Incoming, Intake
 from loanhub.settings import Drop
@@ -118,7 +118,7 @@ def _run(
         except LoanHubError as error:
             yield Seen(path, error=error)
         except OSError:  # it went away, or somebody keeps it to himself
-            yield Seen(path, error=LoanHubError("file-unreadable", path=path.name))
+            yield Seen(path, error=LoanHubError("file-unreadable", path=spoken_name(path.name)))
         break
     for batch in intake.done:
         yield Seen(path, batch=batch)

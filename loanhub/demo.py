@@ -78,7 +78,7 @@ def _institution(home: Path, passphrase: Secret, lang: Lang) -> None:
         today = house.clock.now().astimezone(house.zone).date()
     book = Book.make(SEED, customers=CUSTOMERS, today=today)
     messy_workbook(book, home / "drop" / LEDGER[lang], SEED, lang)
-    tidy_workbook(book, home / "drop" / DUES[lang], lang, DUE_COLUMNS, ("loans",))
+    tidy_workbook(book, home / "drop" / DUES[lang], lang, DUE_COLUMNS)
     tidy_workbook(book, home / "drop" / CREDIT[lang], lang, 20, ("credit", "follow_ups"))
 
 

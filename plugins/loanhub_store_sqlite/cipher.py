@@ -110,10 +110,8 @@ def translated(error: BaseException) -> LoanHubError:
         return Busy("database-busy")
     if code == NOT_A_DATABASE:
         return Damaged("database-unreadable")
-    if code == CORRUPT:
+    if code in (CORRUPT, IO):
         return Damaged("database-damaged")
-    if code == IO:  # most often there is no room for the files beside the database
-        return LoanHubError("database-disk-fails")
     if code == FULL:
         return LoanHubError("database-disk-full")
     if code in (READONLY, CANNOT_OPEN):

@@ -7,6 +7,7 @@ with Workbook.at(path) as book:
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -312,12 +313,19 @@ def need_encryption() -> None:
         raise Usage("password-extra-missing")
 
 
+ROOMY: Final = 16_384
+"""Bytes below which a workbook is lengthened by a comment of its zip before it is encrypted."""
+
+
 def encrypt(path: Path, password: Secret) -> None:
     """Encrypt a finished workbook in place, as Excel's own "encrypt with password" does (agile, AES-256)."""
     need_encryption()
     from msoffcrypto.format.ooxml import OOXMLFile
 
     sealed = path.with_name(f"{path.name}.sealed")
+    if path.stat().st_size < ROOMY:  # the library cuts the end off what fits its container's small sectors
+        with zipfile.ZipFile(path, "a") as book:
+            book.comment = b" " * ROOMY
     try:
         with path.open("rb") as plain, sealed.open("wb") as out:
             OOXMLFile(plain).encrypt(password.text(), out)

@@ -19,7 +19,7 @@ EVERYBODYS: Final = "VelvetSweatshop"
 """What Excel itself tries before it asks: books with locked sheets only are encrypted with it."""
 
 _BROKEN: Final = (
-    struct.error, IndexError, KeyError, ValueError, AssertionError, TypeError, AttributeError, EOFError,
+    struct.error, LookupError, ValueError, AssertionError, TypeError, AttributeError, EOFError,
     OverflowError, OSError, ExpatError, NotImplementedError, RecursionError, ZeroDivisionError,
 )  # fmt: skip
 

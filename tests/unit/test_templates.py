@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import secrets
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import msoffcrypto
 import openpyxl
 import pytest
 from attrs import frozen
@@ -21,6 +25,7 @@ from loanhub.services.sheets.template import Drawn, draw
 from loanhub.sheets import EXAMPLES
 from loanhub.texts import LANGS, Lang
 from loanhub.words import Words
+from loanhub.workbook import encrypt
 
 SETTINGS: dict[str, Any] = {
     "institution": "测试小贷",
@@ -258,3 +263,28 @@ def test_who_has_no_right_gets_no_template(house: Institution, tmp_path: Path) -
     with pytest.raises(NotAllowed):
         draw(house, stranger, "loans", tmp_path / "a.xlsx", "zh")
     assert not (tmp_path / "a.xlsx").exists()
+
+
+CONTENT_TYPES = (
+    '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+    '<Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/></Types>'
+)
+
+
+@pytest.mark.parametrize("rows", [0, 10, 20, 40, 80])
+def test_a_small_workbook_behind_a_password_loses_nothing(tmp_path: Path, rows: int) -> None:
+    path = tmp_path / "a.xlsx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as book:
+        book.writestr("[Content_Types].xml", CONTENT_TYPES)
+        book.writestr("xl/workbook.xml", "<workbook/>")
+        book.writestr("xl/worksheets/sheet1.xml", secrets.token_hex(50 * rows))
+    with zipfile.ZipFile(path) as book:
+        before = {name: book.read(name) for name in book.namelist()}
+    encrypt(path, Secret("open sesame"))
+    opened = io.BytesIO()
+    with path.open("rb") as locked:
+        office = msoffcrypto.OfficeFile(locked)
+        office.load_key(password="open sesame")
+        office.decrypt(opened)
+    with zipfile.ZipFile(opened) as book:
+        assert {name: book.read(name) for name in book.namelist()} == before

@@ -64,8 +64,12 @@ def loan(number: int, **other: object) -> list[object]:
 
 
 def workbook(path: Path, sheets: Mapping[str, Rows] | Rows) -> Path:
-    """A workbook of these rows, or of these sheets; None is an empty cell."""
+    """A workbook of these rows, or of these sheets; None is an empty cell.
+
+    Its title is its name: two of other names are never the same file, however fast they were made.
+    """
     with xlsxwriter.Workbook(str(path)) as book:
+        book.set_properties({"title": path.stem})
         for name, rows in (sheets if isinstance(sheets, Mapping) else {"台账": sheets}).items():
             page = book.add_worksheet(name)
             for at, row in enumerate(rows):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-import xlsxwriter
 
 from loanhub.testing import Book, messy_workbook, revise, tidy_workbook
 from tests.flows.conftest import Office
+from tests.flows.sheets import workbook
 
 HEAD = ["客户姓名", "身份证号", "手机号码", "借据号", "贷款金额", "期限", "贷款利率", "还款方式", "放款日期"]
 ZHANG = [
@@ -27,14 +27,8 @@ LI = ["李四", "519999197811301263", "13900000001", "JJ002", "50000", "24", "9.
 
 
 def sheet(path: Path, rows: list[list[object]], head: list[str] = HEAD) -> Path:
-    """A small workbook of text cells."""
-    with xlsxwriter.Workbook(str(path)) as book:
-        page = book.add_worksheet("台账")
-        for at, row in enumerate([head, *rows]):
-            for column, cell in enumerate(row):
-                if cell is not None:
-                    page.write(at, column, cell)
-    return path
+    """A small workbook of text cells with one sheet."""
+    return workbook(path, [head, *rows])
 
 
 def test_a_row_becomes_a_customer_and_a_loan(office: Office, tmp_path: Path) -> None:

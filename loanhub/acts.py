@@ -38,8 +38,8 @@ PARAM: Final = "loanhub.param"
 class Param:
     """How a request's attribute appears at the command line and in a form.
 
-    `argument`: given by place, not by name. `many`: may be given several times. `shows`: a message code
-    `param.NAME` holds its help in both languages.
+    `argument`: given by place, not by name. `many`: may be given several times. `flag`: takes no value.
+    `private`: kept out of logs. Its help in both languages is the message `param.ACT.NAME`.
     """
 
     argument: bool = False

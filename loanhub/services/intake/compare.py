@@ -33,10 +33,10 @@ def compare(
 ) -> Verdict:
     """Decide each field. `last` is what the source said before (None: it never spoke of this row).
 
-    An empty cell says nothing. A value the record lacks is filled in. A value the sheet did not change is
-    left, whatever the record says. A changed value is applied where the record still is what the source
-    said last; else both changed: a conflict. `same_file`: an earlier row of the file made the record, and
-    the first value stands.
+    An empty cell says nothing. A value the sheet did not change is left, whatever the record says. A
+    changed value is applied where the record still is what the source said last; else both changed: a
+    conflict. A source that never spoke of the row fills what the record lacks, and may clear.
+    `same_file`: an earlier row of the file made the record, and the first value stands.
     """
     changes: dict[str, Any] = {}
     conflicts: list[str] = []
@@ -47,12 +47,11 @@ def compare(
         now = record.get(name)
         if wanted == now or (last is not None and last.get(name) == value and name not in cleared):
             continue
-        untouched = last is not None and now == last.get(name)
-        if (
-            (now is None and not same_file)
-            or untouched
-            or (name in cleared and last is None and not same_file)
-        ) or now is None:
+        if last is None:
+            free = now is None or (name in cleared and not same_file)
+        else:
+            free = now == last.get(name)
+        if free:
             changes[name] = wanted
         else:
             conflicts.append(name)

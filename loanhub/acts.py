@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 import attrs
 import polars as pl
@@ -22,7 +22,7 @@ from attrs import frozen
 from loanhub.entities import Entity
 from loanhub.fields import Dictionary
 from loanhub.policy import Permission, Principal
-from loanhub.records import Columns, Query
+from loanhub.records import Columns, Order, Query, Test
 
 if TYPE_CHECKING:
     from loanhub.kinds import Channel, Line, Rule
@@ -90,6 +90,18 @@ class Books:
     def find(self, q: Query) -> Iterator[Entity]:
         """Matching records, narrowed to what the principal may see."""
         raise NotImplementedError
+
+    def listed(
+        self,
+        kind: type[Kept],
+        *where: Test,
+        order: Order | None = None,
+        limit: int | None = None,
+        as_of: datetime | None = None,
+    ) -> list[Kept]:
+        """Records of a kind within the principal's scope, of now or of a past moment."""
+        q = Query(kind.KIND, where, order=order or Order(), limit=limit, as_of=as_of)
+        return list(cast("Iterator[Kept]", self.find(q)))
 
     def columns(self, q: Query) -> pl.DataFrame:
         """The same as a frame of stored values (sealed fields stay sealed)."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Final, TypeVar, cast
+from typing import Final, cast
 
 from attrs import frozen
 
@@ -13,7 +12,6 @@ from loanhub.entities import (
     Collateral,
     Customer,
     Document,
-    Entity,
     FollowUp,
     Instalment,
     Loan,
@@ -24,8 +22,6 @@ from loanhub.errors import NotFound, Usage
 from loanhub.records import Order, Probe, Query, Test
 from loanhub.searching import LONGEST, normal
 from loanhub.values import covered, moment_of
-
-E = TypeVar("E", bound=Entity)
 
 NUMBERS: Final = ("loan_no", "contract_no", "application_no")
 """By which a loan is called, the surest first."""
@@ -64,7 +60,7 @@ def show(books: Books, request: ShowLoan) -> Facts[LoanFile]:
     """The whole file of a loan. Raises NotFound("loan-unknown"), Usage("loan-ambiguous")."""
     as_of = moment_of(books, request.as_of)
     key = loan_id(books, request.loan)
-    loan = next(iter(listed(books, Loan, Test("id", "eq", key), as_of=as_of)), None)
+    loan = next(iter(books.listed(Loan, Test("id", "eq", key), as_of=as_of)), None)
     if loan is None:
         raise NotFound("loan-unknown", loan=f"#{key}")
     borrower = _borrower(books, loan, as_of)
@@ -74,29 +70,16 @@ def show(books: Books, request: ShowLoan) -> Facts[LoanFile]:
         borrower.id,
         borrower.name,
         None if loan.live else loan.stated_on,
-        tuple(_in_order(listed(books, Instalment, mine, as_of=as_of))),
-        tuple(listed(books, Receipt, mine, order=Order("paid_date"), as_of=as_of)),
-        tuple(listed(books, Collateral, mine, as_of=as_of)),
-        tuple(listed(books, Relation, mine, as_of=as_of)),
-        tuple(listed(books, Document, mine, as_of=as_of)),
-        len(listed(books, FollowUp, mine, as_of=as_of)),
+        tuple(_in_order(books.listed(Instalment, mine, as_of=as_of))),
+        tuple(books.listed(Receipt, mine, order=Order("paid_date"), as_of=as_of)),
+        tuple(books.listed(Collateral, mine, as_of=as_of)),
+        tuple(books.listed(Relation, mine, as_of=as_of)),
+        tuple(books.listed(Document, mine, as_of=as_of)),
+        len(books.listed(FollowUp, mine, as_of=as_of)),
         loan.id in books.landing(Loan.KIND),
         as_of,
     )
     return Facts(answer, about=f"loan:{loan.id}")
-
-
-def listed(
-    books: Books,
-    kind: type[E],
-    *where: Test,
-    order: Order | None = None,
-    limit: int | None = None,
-    as_of: datetime | None = None,
-) -> list[E]:
-    """Records of a kind, of now or of a past moment."""
-    q = Query(kind.KIND, where, order=order or Order(), limit=limit, as_of=as_of)
-    return list(cast("Iterable[E]", books.find(q)))
 
 
 def loan_id(books: Books, called: str) -> int:
@@ -122,7 +105,7 @@ def loan_id(books: Books, called: str) -> int:
 
 def _borrower(books: Books, loan: Loan, as_of: datetime | None) -> Customer:
     """The borrower; a loan whose borrower is out of the principal's sight is out of sight as well."""
-    found = listed(books, Customer, Test("id", "eq", loan.customer_id), as_of=as_of)
+    found = books.listed(Customer, Test("id", "eq", loan.customer_id), as_of=as_of)
     if not found:
         raise NotFound("loan-unknown", loan=f"#{loan.id}")
     return found[0]

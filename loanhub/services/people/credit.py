@@ -10,7 +10,7 @@ from loanhub.acts import Books, Facts, param
 from loanhub.entities import CreditRecord, Document
 from loanhub.errors import NotFound, Usage
 from loanhub.records import Test
-from loanhub.services.people.person import Saved, customer_of, listed, open_customer
+from loanhub.services.people.person import Saved, customer_of, open_customer
 from loanhub.values import covered, read_fields, typed_texts
 
 
@@ -59,7 +59,7 @@ def add(books: Books, request: AddCredit) -> Facts[Saved]:
     number = books.allot(CreditRecord.KIND)
     record = typed.onto(CreditRecord(id=number, customer_id=customer.id, report_date=books.today))
     if request.document is not None:
-        if not listed(books, Document, Test("id", "eq", request.document)):
+        if not books.listed(Document, Test("id", "eq", request.document)):
             raise NotFound("document-unknown", id=request.document)
         record = evolve(record, report_document=request.document)
     if record.report_date is not None and record.report_date > books.today:
@@ -71,7 +71,7 @@ def add(books: Books, request: AddCredit) -> Facts[Saved]:
 def show(books: Books, request: ShowCredit) -> Facts[CreditHistory]:
     """The records, the latest first. Raises NotFound("customer-unknown")."""
     customer = customer_of(books, request.customer)
-    found = listed(books, CreditRecord, Test("customer_id", "eq", customer.id))
+    found = books.listed(CreditRecord, Test("customer_id", "eq", customer.id))
     found.sort(key=lambda c: (c.report_date or date.min, c.id), reverse=True)
     records = tuple(covered(books, record) for record in found)
     return Facts(CreditHistory(customer.id, customer.name, records), about=f"customer:{customer.id}")

@@ -15,7 +15,7 @@ from loanhub.errors import NotFound
 from loanhub.identifiers import upgraded_id
 from loanhub.records import Order, Query, Test
 from loanhub.searching import LONGEST, Guess, guesses, initials, normal
-from loanhub.services.people.person import listed, target_of
+from loanhub.services.people.person import target_of
 
 MATCHES: Final = ("exact", "prefix", "part")
 SHORTEST_NUMBER: Final = 13
@@ -128,7 +128,7 @@ def _hits(books: Books, matches: list[_Match]) -> list[Hit]:
     """Best first, then customers by name before loans by number. Merged customers show their target."""
     borrowers = {m.record.customer_id for m in matches if isinstance(m.record, Loan)}
     people = (
-        {c.id: c for c in listed(books, Customer, Test("id", "in", sorted(borrowers)))} if borrowers else {}
+        {c.id: c for c in books.listed(Customer, Test("id", "in", sorted(borrowers)))} if borrowers else {}
     )
     landing = {kind: books.landing(kind) for kind in {m.record.KIND for m in matches}}
     found: dict[tuple[str, int], tuple[tuple[int, bool, str, int], Hit]] = {}

@@ -16,7 +16,7 @@ from loanhub.errors import NotFound, Usage
 from loanhub.identifiers import mask_card, mask_id, mask_mobile
 from loanhub.readings.dates import read_date
 from loanhub.records import MOMENT, Order, Test
-from loanhub.services.people.person import Saved, listed, open_customer
+from loanhub.services.people.person import Saved, open_customer
 from loanhub.values import read_fields, typed_texts
 
 
@@ -106,7 +106,7 @@ def add(books: Books, request: AddFollowUp) -> Facts[Saved]:
 def _subject(books: Books, request: AddFollowUp) -> tuple[Customer, Loan | None]:
     loan = None
     if request.loan is not None:
-        found = listed(books, Loan, Test("id", "eq", request.loan))
+        found = books.listed(Loan, Test("id", "eq", request.loan))
         if not found:
             raise NotFound("loan-unknown", loan=request.loan)
         loan = found[0]
@@ -122,7 +122,7 @@ def _corrected(books: Books, key: int | None, customer: Customer) -> int | None:
     if key is None:
         return None
     of_customer = Test("customer_id", "eq", customer.id)
-    if not listed(books, FollowUp, Test("id", "eq", key), of_customer):
+    if not books.listed(FollowUp, Test("id", "eq", key), of_customer):
         raise NotFound("follow-up-unknown", id=key)
     return key
 
@@ -134,11 +134,11 @@ def list_follow_ups(books: Books, request: ListFollowUps) -> Facts[FollowUps]:
         found = _due(books, _day(request.due), request.customer)
     else:
         mine = () if request.customer is None else (Test("customer_id", "eq", request.customer),)
-        found = listed(books, FollowUp, *mine, order=Order("time", down=True), limit=most + 1)
+        found = books.listed(FollowUp, *mine, order=Order("time", down=True), limit=most + 1)
     shown = found[:most]
     names = _names(books, shown)
     corrections = Test("corrects", "in", [one.id for one in shown])
-    old = {later.corrects for later in listed(books, FollowUp, corrections)} if shown else set()
+    old = {later.corrects for later in books.listed(FollowUp, corrections)} if shown else set()
     notes = [_noticed(f, names[f.customer_id], f.id in old) for f in shown if f.customer_id in names]
     return Facts(FollowUps(tuple(notes), len(found) > most))
 
@@ -155,13 +155,13 @@ def _due(books: Books, until: date, customer: int | None) -> list[FollowUp]:
     zone = ZoneInfo(books.settings.timezone)
     end = _stamp(datetime.combine(until + timedelta(days=1), time.min, zone))
     mine = () if customer is None else (Test("customer_id", "eq", customer),)
-    due = {f.id: f for f in listed(books, FollowUp, Test("next_time", "lt", end), *mine)}
-    promised = listed(books, FollowUp, Test("promise_date", "le", until.isoformat()), *mine)
+    due = {f.id: f for f in books.listed(FollowUp, Test("next_time", "lt", end), *mine)}
+    promised = books.listed(FollowUp, Test("promise_date", "le", until.isoformat()), *mine)
     due.update((f.id, f) for f in promised)
     if not due:
         return []
     people = Test("customer_id", "in", sorted({f.customer_id for f in due.values()}))
-    all_notes = listed(books, FollowUp, people)
+    all_notes = books.listed(FollowUp, people)
     corrected = {f.corrects for f in all_notes}
     last: dict[int, date] = {}
     for note in all_notes:
@@ -193,7 +193,7 @@ def _stamp(at: datetime) -> str:
 def _names(books: Books, notes: Sequence[FollowUp]) -> dict[int, str]:
     """Names by customer id, of those within sight."""
     ids = sorted({note.customer_id for note in notes})
-    return {c.id: c.name for c in listed(books, Customer, Test("id", "in", ids))} if ids else {}
+    return {c.id: c.name for c in books.listed(Customer, Test("id", "in", ids))} if ids else {}
 
 
 def _noticed(note: FollowUp, name: str, corrected: bool) -> Noticed:

@@ -26,7 +26,7 @@ from loanhub.entities import (
 from loanhub.errors import Usage
 from loanhub.fields import fields_of
 from loanhub.records import Test
-from loanhub.services.people.person import listed, open_customer
+from loanhub.services.people.person import open_customer
 
 MOVED: Final[Mapping[type[Entity], tuple[str, ...]]] = {
     Loan: ("customer_id",),
@@ -92,7 +92,7 @@ def _moved(books: Books, keep: int, other: int) -> list[Entity]:
     for kind, names in MOVED.items():
         changed: dict[int, Entity] = {}
         for name in names:
-            for entity in listed(books, kind, Test(name, "eq", other)):
+            for entity in books.listed(kind, Test(name, "eq", other)):
                 changed[entity.id] = evolve(changed.get(entity.id, entity), **{name: keep})
         found += changed.values()
     return found

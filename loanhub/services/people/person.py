@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
-from typing import TypeVar, cast
 
 from attrs import frozen
 
 from loanhub.acts import Books
-from loanhub.entities import Customer, Entity
+from loanhub.entities import Customer
 from loanhub.errors import NotFound, Usage
-from loanhub.records import Order, Query, Test
+from loanhub.records import Test
 from loanhub.values import Noted
-
-E = TypeVar("E", bound=Entity)
 
 
 @frozen
@@ -27,22 +23,9 @@ class Saved:
     warnings: tuple[Noted, ...] = ()
 
 
-def listed(
-    books: Books,
-    kind: type[E],
-    *where: Test,
-    order: Order | None = None,
-    limit: int | None = None,
-    as_of: datetime | None = None,
-) -> list[E]:
-    """Records of a kind within the principal's scope, of now or of a past moment."""
-    q = Query(kind.KIND, where, order=order or Order(), limit=limit, as_of=as_of)
-    return list(cast("Iterable[E]", books.find(q)))
-
-
 def customer_of(books: Books, key: int, as_of: datetime | None = None) -> Customer:
     """The customer, as of now or of a past moment. Raises NotFound("customer-unknown")."""
-    found = listed(books, Customer, Test("id", "eq", key), as_of=as_of)
+    found = books.listed(Customer, Test("id", "eq", key), as_of=as_of)
     if not found:
         raise NotFound("customer-unknown", id=key)
     return found[0]

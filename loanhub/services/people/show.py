@@ -25,7 +25,7 @@ from loanhub.fields import SENSITIVE, fields_of
 from loanhub.records import Order, Probe, Query, Test, lived
 from loanhub.searching import LONGEST, normal
 from loanhub.services.people.followups import quiet
-from loanhub.services.people.person import customer_of, listed
+from loanhub.services.people.person import customer_of
 from loanhub.values import Change, changes_in, covered, moment_of
 
 LAST: Final = 10
@@ -95,20 +95,20 @@ def show(books: Books, request: ShowCustomer) -> Facts[CustomerFile]:
     as_of = moment_of(books, request.as_of)
     customer = customer_of(books, request.id, as_of)
     mine = Test("customer_id", "eq", customer.id)
-    loans = listed(books, Loan, mine, as_of=as_of)
+    loans = books.listed(Loan, mine, as_of=as_of)
     of_loans = Test("loan_id", "in", [loan.id for loan in loans])
-    papers = {d.id: d for test in (mine, of_loans) for d in listed(books, Document, test, as_of=as_of)}
+    papers = {d.id: d for test in (mine, of_loans) for d in books.listed(Document, test, as_of=as_of)}
     latest = Order("time", down=True)
-    followed = listed(books, FollowUp, mine, order=latest, limit=LAST, as_of=as_of)
+    followed = books.listed(FollowUp, mine, order=latest, limit=LAST, as_of=as_of)
     answer = CustomerFile(
         covered(books, customer),
-        tuple(listed(books, Relation, mine, as_of=as_of)),
+        tuple(books.listed(Relation, mine, as_of=as_of)),
         tuple(covered(books, loan) for loan in loans),
         _credit(books, customer, as_of),
         _rating(books, customer, as_of),
         tuple(quiet(one) for one in followed),
         tuple(papers[key] for key in sorted(papers)),
-        tuple(listed(books, Collateral, of_loans, as_of=as_of)),
+        tuple(books.listed(Collateral, of_loans, as_of=as_of)),
         tuple(_wishes(books, customer, as_of)),
         tuple(_flags(books, customer, as_of)),
         customer.id in books.landing(Customer.KIND),
@@ -118,14 +118,14 @@ def show(books: Books, request: ShowCustomer) -> Facts[CustomerFile]:
 
 
 def _credit(books: Books, customer: Customer, as_of: datetime | None) -> CreditRecord | None:
-    known = listed(books, CreditRecord, Test("customer_id", "eq", customer.id), as_of=as_of)
+    known = books.listed(CreditRecord, Test("customer_id", "eq", customer.id), as_of=as_of)
     last = max(known, key=lambda c: (c.report_date or date.min, c.id), default=None)
     return None if last is None else covered(books, last)
 
 
 def _rating(books: Books, customer: Customer, as_of: datetime | None) -> Graded | None:
     mine, latest = Test("customer_id", "eq", customer.id), Order("as_of", down=True)
-    for rating in listed(books, Rating, mine, order=latest, limit=1, as_of=as_of):
+    for rating in books.listed(Rating, mine, order=latest, limit=1, as_of=as_of):
         codes = tuple(dict.fromkeys(one["reason"] for one in rating.outcomes if one.get("reason")))
         return Graded(rating.id, rating.as_of, rating.grade, rating.status, codes[:MOST_REASONS])
     return None
@@ -133,7 +133,7 @@ def _rating(books: Books, customer: Customer, as_of: datetime | None) -> Graded 
 
 def _wishes(books: Books, customer: Customer, as_of: datetime | None) -> Iterator[Wish]:
     about = (Test("about_kind", "eq", Customer.KIND), Test("about_id", "eq", customer.id))
-    for pending in listed(books, Pending, *about, Test("state", "eq", "waiting"), as_of=as_of):
+    for pending in books.listed(Pending, *about, Test("state", "eq", "waiting"), as_of=as_of):
         yield Wish(pending.id, pending.maker, pending.asked, changes_in(pending, customer))
 
 
@@ -201,7 +201,7 @@ def reveal(books: Books, request: RevealCustomer) -> Facts[Revealed]:
 def _plain(books: Books, customer: Customer, asked: str) -> dict[str, Any]:
     if asked == "relation.phone":
         mine = Test("customer_id", "eq", customer.id)
-        return {f"relation.{r.id}.phone": r.phone for r in listed(books, Relation, mine) if r.phone}
+        return {f"relation.{r.id}.phone": r.phone for r in books.listed(Relation, mine) if r.phone}
     name = asked.removeprefix("customer.")
     about = books.dictionary.get(f"customer.{name}")
     if about is None or about.privacy is not SENSITIVE:

@@ -20,7 +20,7 @@ from attrs import define, field, frozen
 from xlsxwriter.utility import quote_sheetname, xl_col_to_name
 
 from loanhub.errors import Usage
-from loanhub.files import move, safe_name
+from loanhub.files import move, safe_name, saying_full
 from loanhub.keys import Secret
 
 LONGEST: Final = 32_000
@@ -247,10 +247,11 @@ class Workbook:
         book = xlsxwriter.Workbook(str(draft), options)
         self = cls(book)
         self._make_styles()
-        yield self
-        for sheet in self._sheets:
-            sheet.finish()
-        book.close()
+        with saying_full(path.parent):
+            yield self
+            for sheet in self._sheets:
+                sheet.finish()
+            book.close()
         move(draft, path)
 
     def _make_styles(self) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from loanhub.files.contents import Content, is_whole, sniff, torn
 from loanhub.files.names import beside, ignored, owner_file, safe_name, spoken_name
 from loanhub.files.watching import Notice, Seen, Settled, Settler, scan, unchanged, watch
-from loanhub.files.whole import move, need_space, scratch, sha256_of, write_atomically
+from loanhub.files.whole import move, need_space, saying_full, scratch, sha256_of, write_atomically
 
 __all__ = [
     "Content",
@@ -26,6 +26,7 @@ __all__ = [
     "need_space",
     "owner_file",
     "safe_name",
+    "saying_full",
     "scan",
     "scratch",
     "sha256_of",

@@ -16,6 +16,7 @@ from loanhub import system
 from loanhub.errors import Busy
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT) if hasattr(errno, "EDQUOT") else (errno.ENOSPC,)
+_FULL_IN_RUST: Final = f"(os error {errno.ENOSPC})"
 _BLOCK: Final = 1 << 20
 
 
@@ -77,6 +78,24 @@ def need_space(folder: Path, needed: int) -> None:
     """Raise Busy("disk-full") unless `needed` bytes are free where `folder` is or will be."""
     if shutil.disk_usage(_existing(folder)).free < needed:
         raise disk_full(folder, needed)
+
+
+class saying_full:  # noqa: N801 - reads as what it does: `with saying_full(folder):`
+    """Around writing into a folder: Busy("disk-full") instead of the many ways in which libraries say so."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, failure: BaseException | None, trace: object) -> None:
+        if failure is not None and any(map(_is_full, (failure, *failure.args))):
+            raise disk_full(self._folder) from failure
+
+
+def _is_full(failure: object) -> bool:
+    return (isinstance(failure, OSError) and failure.errno in _FULL) or _FULL_IN_RUST in str(failure)
 
 
 def disk_full(folder: Path, needed: int = 0) -> Busy:

@@ -110,8 +110,10 @@ def translated(error: BaseException) -> LoanHubError:
         return Busy("database-busy")
     if code == NOT_A_DATABASE:
         return Damaged("database-unreadable")
-    if code in (CORRUPT, IO):
+    if code == CORRUPT:
         return Damaged("database-damaged")
+    if code == IO:  # most often there is no room for the files beside the database
+        return LoanHubError("database-disk-fails")
     if code == FULL:
         return LoanHubError("database-disk-full")
     if code in (READONLY, CANNOT_OPEN):

@@ -16,7 +16,7 @@ from attrs import field, frozen
 
 from loanhub import cage
 from loanhub.errors import Refused
-from loanhub.files import Content, sniff
+from loanhub.files import Content, saying_full, sniff
 from loanhub.keys import Secret
 from loanhub.kinds import Format, LockedFormat
 from loanhub.plugins import GROUP, Plugins
@@ -151,7 +151,8 @@ def read(
         for part, frame in enumerate(sheet.blocks()):
             target = Path(folder) / f"sheet-{number}-{part:05}.arrow"
             frame = _narrowed(frame, sheet)
-            frame.write_ipc(target, compression="lz4")
+            with saying_full(Path(folder)):
+                frame.write_ipc(target, compression="lz4")
             blocks.append(target.name)
             rows += frame.height
             width = max(width, *(int(c[1:]) + 1 for c in frame.columns if c[0] == "c"), 0)

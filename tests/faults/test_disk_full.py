@@ -1,0 +1,99 @@
+"""A disk that fills up at any point of a batch: it is said, nothing is lost, and with room it goes on.
+
+Needs a small disk of its own: a tmpfs, which only root may mount.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from loanhub.errors import LoanHubError
+from loanhub.institution import Institution
+from loanhub.keys import Secret
+from loanhub.records import Query
+from loanhub.services.intake.watching import Seen, take_once
+from tests.faults.offices import PASSPHRASE, SETTINGS, loans, receipts, workbook
+
+pytestmark = [
+    pytest.mark.prove,
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # files closed too late
+    pytest.mark.skipif(
+        sys.platform == "win32" or os.geteuid() != 0, reason="only root may mount a small disk"
+    ),
+]
+
+SIZE = 24 << 20
+PEOPLE = 150
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 24 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(place)], check=False)
+    if mounted.returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def fill(disk: Path, left: int) -> Path:
+    """Fill the disk up to `left` bytes."""
+    told = os.statvfs(disk)
+    filler = disk / "filler"
+    with filler.open("wb") as file:
+        file.write(bytes(max(told.f_bavail * told.f_bsize - left, 0)))
+    return filler
+
+
+def day(home: Path) -> list[Seen]:
+    """What the watcher says of one look at the drop folder; an exception would be its death."""
+    with Institution.open(home, unlock=lambda: Secret(PASSPHRASE)) as house:
+        return [seen for seen in take_once(house, "zh", Event()) if isinstance(seen, Seen)]
+
+
+def lent(home: Path) -> int:
+    with Institution.open(home, unlock=lambda: Secret(PASSPHRASE)) as house, house.store.reading() as tx:
+        return tx.columns(Query("loan")).height
+
+
+@pytest.mark.parametrize("left", [0, 16, 64, 128, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144])
+def test_a_disk_that_fills_up_loses_nothing_and_is_gone_on_with(
+    left: int, disk: Path, tmp_path: Path
+) -> None:
+    house, _ = Institution.create(disk / "home", Secret(PASSPHRASE), SETTINGS)
+    house.close()
+    home, book = disk / "home", workbook(tmp_path / "台账.xlsx", loans(PEOPLE, 1), receipts(30))
+    (home / "drop" / book.name).write_bytes(book.read_bytes())
+    filler = fill(disk, left << 10)
+    try:
+        said = day(home)
+    except LoanHubError as error:  # the home itself cannot be opened: said in words as well
+        said = [Seen(home, error=error)]
+    errors = [seen.error.code for seen in said if seen.error]
+    stored = [seen for seen in said if seen.batch and seen.batch.status == "stored"]
+    assert errors or stored
+    assert set(errors) <= {"disk-full", "database-disk-full", "database-disk-fails"}
+    filler.unlink()
+    day(home)
+    day(home)
+    assert lent(home) == PEOPLE
+    assert list((home / "drop").iterdir()) == []
+    assert [path for path in (home / "processing").iterdir() if path.is_file()] == []
+    assert len(list((home / "archive").rglob("*.sealed"))) == 1
+
+
+def test_the_small_disk_really_fills_up_somewhere_in_between(disk: Path) -> None:
+    filler = fill(disk, 64 << 10)
+    with pytest.raises(OSError, match="No space"), (disk / "more").open("wb") as file:
+        file.write(bytes(1 << 20))
+        file.flush()
+    filler.unlink()

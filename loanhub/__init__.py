@@ -36,9 +36,11 @@ if TYPE_CHECKING:
         Waiting,
     )
     from loanhub.fields import Field, FieldType, Privacy, WriteRule, field
-    from loanhub.files import safe_name, write_atomically
+    from loanhub.files import remote_name, safe_name, write_atomically, write_new
     from loanhub.hookspecs import hookimpl
     from loanhub.kinds import (
+        VAULT_MARKER,
+        Capabilities,
         Channel,
         Delivery,
         Fault,
@@ -47,20 +49,26 @@ if TYPE_CHECKING:
         Letter,
         Line,
         Outcome,
+        Remote,
+        RemoteKind,
         Rule,
         RuleMeta,
         Store,
+        Stored,
         StoreKind,
     )
+    from loanhub.plugins import Plugins
     from loanhub.records import Columns, Cursor, Diff, Order, Probe, Query, Record, Test
     from loanhub.rules import RowView, rule
     from loanhub.schema import Column, Schema, Table
     from loanhub.sheets import CellKind, Claim, Sheet, block
 
 __all__ = [
+    "VAULT_MARKER",
     "Act",
     "Books",
     "Busy",
+    "Capabilities",
     "CellKind",
     "Channel",
     "Claim",
@@ -93,6 +101,7 @@ __all__ = [
     "NotFound",
     "Order",
     "Outcome",
+    "Plugins",
     "Privacy",
     "Probe",
     "Query",
@@ -100,6 +109,8 @@ __all__ = [
     "Record",
     "Refused",
     "Relation",
+    "Remote",
+    "RemoteKind",
     "RowView",
     "Rule",
     "RuleMeta",
@@ -108,6 +119,7 @@ __all__ = [
     "Stale",
     "Store",
     "StoreKind",
+    "Stored",
     "Table",
     "Test",
     "Usage",
@@ -117,9 +129,11 @@ __all__ = [
     "field",
     "hookimpl",
     "param",
+    "remote_name",
     "rule",
     "safe_name",
     "write_atomically",
+    "write_new",
 ]
 
 _ROOMS = {
@@ -128,9 +142,11 @@ _ROOMS = {
     "errors": "Busy Damaged Interrupted LoanHubError Misconfigured NotAllowed NotFound Refused Stale Usage "
     "Waiting",
     "fields": "Field FieldType Privacy WriteRule field",
-    "files": "safe_name write_atomically",
+    "files": "remote_name safe_name write_atomically write_new",
     "hookspecs": "hookimpl",
-    "kinds": "Channel Delivery Fault Format Head Letter Line Outcome Rule RuleMeta Store StoreKind",
+    "kinds": "VAULT_MARKER Capabilities Channel Delivery Fault Format Head Letter Line Outcome Remote "
+    "RemoteKind Rule RuleMeta Store StoreKind Stored",
+    "plugins": "Plugins",
     "records": "Columns Cursor Diff Order Probe Query Record Test",
     "rules": "RowView rule",
     "schema": "Column Schema Table",

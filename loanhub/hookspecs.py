@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from loanhub.acts import Act
     from loanhub.fields import Field
-    from loanhub.kinds import Backup, Channel, Fault, Format, Line, Rule, StoreKind
+    from loanhub.kinds import Backup, Channel, Fault, Format, Line, RemoteKind, Rule, StoreKind
 
 PROJECT = "loanhub"
 
@@ -51,6 +51,11 @@ def channels() -> Sequence[Channel]:  # type: ignore[empty-body]
 @hookspec
 def stores() -> Sequence[StoreKind]:  # type: ignore[empty-body]
     """Storage backends; the home's settings name the one in use."""
+
+
+@hookspec
+def remotes() -> Sequence[RemoteKind]:  # type: ignore[empty-body]
+    """Places for backups: folders, object storage. The beginning of an address names the one in use."""
 
 
 @hookspec

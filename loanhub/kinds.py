@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 import attrs
 import polars as pl
@@ -225,6 +225,98 @@ class StoreKind:
 
     name: str
     open: Callable[[Path, bytes], Store]
+
+
+VAULT_MARKER: Final = "vault-id"
+"""The name of the object whose first line is the vault's id; a vault puts it first and never removes it.
+By it a folder is known again: a disk that is not plugged in is not taken for an empty one.
+"""
+
+
+@frozen
+class Stored:
+    """One stored object; `modified` by the remote's own clock, None where it has none."""
+
+    name: str
+    size: int
+    modified: datetime | None = None
+
+
+@frozen
+class Capabilities:
+    """What a remote was found able to do, by trying, with the credentials it was opened with.
+
+    Without `conditional_put` (it ignores conditions and overwrites) only one writer may be at work.
+    `versioning` and `object_lock`: older bytes are kept by the storage itself. `can_delete` and
+    `can_overwrite`: whether whoever holds these credentials could destroy what is stored.
+    """
+
+    conditional_put: bool
+    versioning: bool
+    object_lock: bool
+    can_delete: bool
+    can_overwrite: bool
+
+
+@runtime_checkable
+class Remote(Protocol):
+    """Keeps bytes by name. Any thread may call; every call is bounded in time.
+
+    Names are made of [a-z0-9_-] and dots, in parts between slashes (`remote_name` refuses others); no
+    name is the beginning of another's parts ("a" beside "a/b"). `probe` is the remote's own. Raises
+    NotFound for an absent object, NotAllowed for refused credentials, Misconfigured for a wrong address
+    or clock, Busy where trying again later can help (no network, disk not plugged in or full). No
+    error, repr or log line holds a secret.
+    """
+
+    @property
+    def name(self) -> str:
+        """What it is called before people, without secrets."""
+
+    @property
+    def capabilities(self) -> Capabilities | None:
+        """What the last `probe` found; None before it."""
+
+    def put_new(self, name: str, data: bytes) -> bool:
+        """Store `data`, whole and durable, unless there is something of that name: it is never overwritten.
+
+        True: this call stored it. False: something was there already. When it raises, it may have been
+        stored all the same (the acknowledgement was lost): who must know asks `size` or `get`.
+        Without `conditional_put`, two callers at the same moment may both be told True.
+        """
+
+    def get(self, name: str, start: int = 0, length: int | None = None) -> bytes:
+        """The bytes from `start`, `length` of them or all; fewer where the object ends. Raises NotFound."""
+
+    def size(self, name: str) -> int | None:
+        """Bytes of an object, None when it is absent. True at once after a put, without any listing."""
+
+    def list(self, prefix: str) -> Iterator[Stored]:
+        """All objects whose names begin with `prefix`, in no order; may lag behind puts and deletes."""
+
+    def delete(self, name: str) -> None:
+        """Remove an object; none of that name is fine. Raises NotAllowed when these credentials may not."""
+
+    def probe(self) -> Capabilities:
+        """Find out by trying what it can do; once after opening, before the first `put_new`."""
+
+
+@frozen
+class RemoteKind:
+    """How remotes of one scheme are opened: `open(address, settings)`.
+
+    An address is `SCHEME://...`; a path without one is a folder, of scheme `file`. Credentials are never
+    part of it: they come from the environment, a file or `settings`. Unknown settings are refused.
+    Raises Misconfigured for an address or settings that cannot be meant.
+    """
+
+    scheme: str
+    open: Callable[[str, Mapping[str, Any]], Remote]
+
+    @property
+    def name(self) -> str:
+        """The scheme: two plugins may not claim one."""
+        return self.scheme
 
 
 @runtime_checkable

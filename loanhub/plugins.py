@@ -24,12 +24,12 @@ from loanhub.errors import LoanHubError
 
 if TYPE_CHECKING:
     from loanhub.acts import Act
-    from loanhub.kinds import Backup, Channel, Format, Line, Rule, StoreKind
+    from loanhub.kinds import Backup, Channel, Format, Line, RemoteKind, Rule, StoreKind
 
 R = TypeVar("R")
 
 GROUP: Final = "loanhub"
-NAMED: Final = ("fields", "formats", "rules", "channels", "stores", "acts", "backups")
+NAMED: Final = ("fields", "formats", "rules", "channels", "stores", "remotes", "acts", "backups")
 SINGULAR: Final[dict[str, str]] = {name: name.removesuffix("s") for name in NAMED}
 
 
@@ -138,6 +138,11 @@ class Plugins:
     def stores(self) -> Mapping[str, StoreKind]:
         """Storage backends by name."""
         return {s.name: s for s in self._of("stores")}
+
+    @property
+    def remotes(self) -> Mapping[str, RemoteKind]:
+        """Places for backups by the scheme of their addresses."""
+        return {r.scheme: r for r in self._of("remotes")}
 
     @property
     def acts(self) -> Mapping[str, Act[Any, Any]]:

@@ -9,9 +9,9 @@ names       safe names, ignored names, the marks of open workbooks
 from __future__ import annotations
 
 from loanhub.files.contents import Content, is_whole, sniff, torn
-from loanhub.files.names import beside, ignored, owner_file, safe_name, spoken_name
+from loanhub.files.names import beside, ignored, owner_file, remote_name, safe_name, spoken_name
 from loanhub.files.watching import Notice, Seen, Settled, Settler, scan, unchanged, watch
-from loanhub.files.whole import move, need_space, saying_full, scratch, sha256_of, write_atomically
+from loanhub.files.whole import move, need_space, saying_full, scratch, sha256_of, write_atomically, write_new
 
 __all__ = [
     "Content",
@@ -25,6 +25,7 @@ __all__ = [
     "move",
     "need_space",
     "owner_file",
+    "remote_name",
     "safe_name",
     "saying_full",
     "scan",
@@ -36,4 +37,5 @@ __all__ = [
     "unchanged",
     "watch",
     "write_atomically",
+    "write_new",
 ]

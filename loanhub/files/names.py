@@ -13,6 +13,8 @@ from loanhub.system import reserved_name
 LONGEST: Final = 255  # bytes of UTF-8; no file system we know takes more
 _LONGEST_SUFFIX: Final = 20
 _LONGEST_SPOKEN: Final = 200  # ".mapping.toml" and the like must fit behind it
+_LONGEST_REMOTE: Final = 200  # a folder of Windows leaves 260 for the whole path
+_PART: Final = re.compile(r"[a-z0-9_-][a-z0-9._-]*")
 _PLAIN: Final = frozenset(" ._-+()[]@,'#&（）【】《》〈〉「」、，·～－—￥")
 _TEMPORARY: Final = re.compile(
     r"(?:.*\.(?:tmp|temp|part|partial|filepart|crdownload|download|opdownload|swp|bak~)|[0-9a-f]{8}|~.*\.tmp|.*~)",
@@ -81,6 +83,17 @@ def owner_file(path: Path) -> Path | None:
 def beside(path: Path, *names: str) -> Path | None:
     """The first of `names` that lies beside `path`; a name that is longer than names can be does not."""
     return next((other for other in map(path.with_name, names) if _is_there(other)), None)
+
+
+def remote_name(name: str) -> str:
+    """`name` if objects of a remote may be called so, on object storage and on any disk; else ValueError.
+
+    Parts of [a-z0-9._-] between slashes, none with a dot at an end or kept by Windows, 200 letters in all.
+    """
+    parts = name.split("/")
+    if len(name) > _LONGEST_REMOTE or not all(_PART.fullmatch(p) and not reserved_name(p) for p in parts):
+        raise ValueError(f"objects may not be called {name!r}")
+    return name
 
 
 def _is_there(path: Path) -> bool:

@@ -45,6 +45,37 @@ def write_atomically(path: Path, content: bytes | Callable[[BinaryIO], object]) 
     system.sync_folder(path.parent)
 
 
+def write_new(path: Path, content: bytes, *, by: Path | None = None) -> bool:
+    """Put `content` at `path`, all of it or nothing, unless something is there: False then.
+
+    It is made in the folder `by` (of the same disk; the parent if not given), where a kill may leave a
+    `.tmp`. Of many callers at once one is told True. When this returns, what stands there is durable.
+    Raises Busy("disk-full") and OSError; then nothing of it stands.
+    """
+    written = not path.exists() and _placed(path, content, by or path.parent)
+    system.sync_folder(path.parent)
+    return written
+
+
+def _placed(path: Path, content: bytes, by: Path) -> bool:
+    with NamedTemporaryFile(dir=by, prefix=".", suffix=".tmp", delete=False) as stream:
+        temporary, placed = Path(stream.name), False
+        try:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+            stream.close()
+            placed = system.place(temporary, path)
+        except OSError as failure:
+            if failure.errno in _FULL:
+                raise disk_full(by) from failure
+            raise
+        finally:
+            if not placed:
+                _discard(stream, temporary)
+    return placed
+
+
 def _discard(stream: object, temporary: Path) -> None:
     with suppress(OSError):
         stream.close()  # type: ignore[attr-defined]

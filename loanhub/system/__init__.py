@@ -37,6 +37,7 @@ __all__ = [
     "lock_owner",
     "make_private",
     "open_plain",
+    "place",
     "private_folder",
     "ready_console",
     "replace",
@@ -63,6 +64,16 @@ def replace(source: Path, target: Path, *, patience: float = 5.0) -> None:
     On Windows it is tried again for `patience` seconds. Raises OSError.
     """
     here.replace(source, target, patience)
+
+
+def place(source: Path, target: Path, *, patience: float = 5.0) -> bool:
+    """Give `source` the name `target` (on the same disk) unless something has it: never replaces.
+
+    Of many callers at once exactly one is told True; after False `source` still stands. Where there are
+    no links (FAT) this holds among the processes of one computer. On Windows it is tried again for
+    `patience` seconds while `source` is in use. Raises OSError.
+    """
+    return here.place(source, target, patience)
 
 
 def private_folder(path: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import os
 import re
@@ -27,6 +28,7 @@ NETWORK_FUSE: Final = frozenset(
     "sshfs davfs davfs2 rclone s3fs glusterfs gvfsd-fuse curlftpfs smbnetfs onedriver".split()
 )
 MOUNTS: Final = Path("/proc/self/mountinfo")
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
 _PARENT_DEATH_SIGNAL = 1
 _OUT_OF_MEMORY = re.compile(rb"memory allocation of \d+ bytes failed|bad_alloc|MemoryError|[Oo]ut of memory")
@@ -50,6 +52,33 @@ def unlock(handle: int) -> None:
 def replace(source: Path, target: Path, patience: float) -> None:
     """Put `source` in the place of `target`, whoever has it open."""
     os.replace(source, target)
+
+
+def place(source: Path, target: Path, patience: float) -> bool:
+    """Give `source` the name `target` unless that is taken; False then, and `source` stays."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return False
+    except OSError as failure:
+        if failure.errno not in _NO_LINKS:
+            raise
+        return _place_in_turn(source, target)
+    source.unlink()
+    return True
+
+
+def _place_in_turn(source: Path, target: Path) -> bool:
+    """As `place`, on FAT and the like, which have no links: one after the other by a lock of the folder."""
+    handle = os.open(target.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.path.lexists(target):
+            return False
+        os.rename(source, target)
+        return True
+    finally:
+        os.close(handle)
 
 
 def sync_folder(folder: Path) -> None:

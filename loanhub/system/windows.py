@@ -112,10 +112,23 @@ def unlock(handle: int) -> None:
 
 def replace(source: Path, target: Path, patience: float) -> None:
     """Put `source` in the place of `target`; a reader or a virus scanner that has it open is waited for."""
+    _patiently(os.replace, source, target, patience)
+
+
+def place(source: Path, target: Path, patience: float) -> bool:
+    """Give `source` the name `target` unless that is taken; False then, and `source` stays."""
+    try:
+        _patiently(os.rename, source, target, patience)  # on Windows it never replaces
+    except FileExistsError:
+        return False
+    return True
+
+
+def _patiently(rename: Callable[[Path, Path], None], source: Path, target: Path, patience: float) -> None:
     deadline, pause = time.monotonic() + patience, 0.01
     while True:
         try:
-            os.replace(source, target)
+            rename(source, target)
             return
         except PermissionError:
             if time.monotonic() + pause > deadline:

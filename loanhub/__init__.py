@@ -38,6 +38,23 @@ if TYPE_CHECKING:
     from loanhub.fields import Field, FieldType, Privacy, WriteRule, field
     from loanhub.files import remote_name, safe_name, write_atomically, write_new
     from loanhub.hookspecs import hookimpl
+    from loanhub.keys import (
+        Keyring,
+        Place,
+        SealKey,
+        Secret,
+        VaultObject,
+        bind,
+        new_signing_key,
+        new_vault_object,
+        open_sealed,
+        public_key,
+        read_vault_object,
+        seal,
+        sign,
+        signed_by,
+        vault_object,
+    )
     from loanhub.kinds import (
         VAULT_MARKER,
         Capabilities,
@@ -62,6 +79,7 @@ if TYPE_CHECKING:
     from loanhub.rules import RowView, rule
     from loanhub.schema import Column, Schema, Table
     from loanhub.sheets import CellKind, Claim, Sheet, block
+    from loanhub.system import sync_folder
 
 __all__ = [
     "VAULT_MARKER",
@@ -92,6 +110,7 @@ __all__ = [
     "Head",
     "Instalment",
     "Interrupted",
+    "Keyring",
     "Letter",
     "Line",
     "Loan",
@@ -101,6 +120,7 @@ __all__ = [
     "NotFound",
     "Order",
     "Outcome",
+    "Place",
     "Plugins",
     "Privacy",
     "Probe",
@@ -115,6 +135,8 @@ __all__ = [
     "Rule",
     "RuleMeta",
     "Schema",
+    "SealKey",
+    "Secret",
     "Sheet",
     "Stale",
     "Store",
@@ -123,15 +145,26 @@ __all__ = [
     "Table",
     "Test",
     "Usage",
+    "VaultObject",
     "Waiting",
     "WriteRule",
+    "bind",
     "block",
     "field",
     "hookimpl",
+    "new_signing_key",
+    "new_vault_object",
+    "open_sealed",
     "param",
+    "public_key",
+    "read_vault_object",
     "remote_name",
     "rule",
     "safe_name",
+    "seal",
+    "sign",
+    "signed_by",
+    "vault_object",
     "write_atomically",
     "write_new",
 ]
@@ -144,6 +177,8 @@ _ROOMS = {
     "fields": "Field FieldType Privacy WriteRule field",
     "files": "remote_name safe_name write_atomically write_new",
     "hookspecs": "hookimpl",
+    "keys": "Keyring Place SealKey Secret VaultObject bind new_signing_key new_vault_object open_sealed "
+    "public_key read_vault_object seal sign signed_by vault_object",
     "kinds": "VAULT_MARKER Capabilities Channel Delivery Fault Format Head Letter Line Outcome Remote "
     "RemoteKind Rule RuleMeta Store StoreKind Stored",
     "plugins": "Plugins",
@@ -151,6 +186,7 @@ _ROOMS = {
     "rules": "RowView rule",
     "schema": "Column Schema Table",
     "sheets": "CellKind Claim Sheet block",
+    "system": "sync_folder",
 }
 
 

@@ -10,10 +10,12 @@ The format, its test vectors and what it does not protect: docs/keys.md.
 from loanhub.keys.blinding import BlindKey, blind, blind_many
 from loanhub.keys.document import DamagedSlot, Document, Epoch, Slot
 from loanhub.keys.keyring import Keyring
+from loanhub.keys.objects import VaultObject, new_vault_object, read_vault_object, vault_object
 from loanhub.keys.place import Place, file_place, new_key_file, read_key_file
 from loanhub.keys.purposes import PURPOSES, PurposeKey
 from loanhub.keys.recovery import looks_like_recovery_key, new_recovery_key, read_recovery_text
 from loanhub.keys.secret import Secret, bind
+from loanhub.keys.signing import new_signing_key, public_key, sign, signed_by
 from loanhub.keys.slots import (
     ARGON2_DEFAULT,
     BUILT_IN_SLOTS,
@@ -56,6 +58,7 @@ __all__ = [
     "SlotKind",
     "SlotPlace",
     "Suite",
+    "VaultObject",
     "Wrapped",
     "bind",
     "blind",
@@ -67,16 +70,23 @@ __all__ = [
     "new_key_file",
     "new_object",
     "new_recovery_key",
+    "new_signing_key",
+    "new_vault_object",
     "open_file",
     "open_many",
     "open_sealed",
+    "public_key",
     "read_key_file",
     "read_object",
     "read_recovery_text",
+    "read_vault_object",
     "seal",
     "seal_file",
     "seal_many",
+    "sign",
+    "signed_by",
     "unseal_file",
     "unwrap_master",
+    "vault_object",
     "wrap_master",
 ]

@@ -175,6 +175,16 @@ class Keyring:
                 return epoch.suite
         raise NotFound("key-epoch-unknown", epoch=number)
 
+    def reload(self) -> None:
+        """Takes over what somebody else changed meanwhile: new slots, and new epochs with their keys.
+
+        Raises NotFound `keyring-missing`, Damaged `keyring-damaged` (also for another home's keyring).
+        """
+        document = _read(self._place)
+        self._opened = open_epochs(document, self._opened.master)
+        self._document = document
+        self._derived.clear()
+
     # Changes --------------------------------------------------------------------------------------------
 
     def add_epoch(self, *, suite: int | None = None) -> int:

@@ -13,7 +13,7 @@ from loanhub.keys.secret import Secret
 from loanhub.keys.suites import suite_of
 from loanhub.keys.values import SealKey
 
-PURPOSES: Final = ("archive", "audit", "blind", "database", "documents", "field")
+PURPOSES: Final = ("archive", "audit", "blind", "database", "documents", "field", "vault")
 
 
 @frozen(eq=False)

@@ -65,7 +65,11 @@ def new_object(key: SealKey, *, power: int = DEFAULT_POWER) -> ObjectCipher:
 def _object_with(key: SealKey, object_id: bytes, power: int) -> ObjectCipher:
     if not SMALLEST_POWER <= power <= LARGEST_POWER:
         raise ValueError("chunks are 64 KiB to 1 MiB")
-    opening = key.prefix(STREAM) + object_id + bytes([power])
+    return cipher_after(key, key.prefix(STREAM) + object_id + bytes([power]), object_id)
+
+
+def cipher_after(key: SealKey, opening: bytes, object_id: bytes) -> ObjectCipher:
+    """The key and header of the object that begins with `opening`, 34 bytes."""
     rules = key.rules
     derived = rules.derive(
         key.secret.reveal(), object_id, "object", opening, rules.key_bytes + COMMITMENT_BYTES

@@ -73,6 +73,12 @@ class Suite:
         info = b"loanhub keys 1\0" + bytes([self.number]) + label.encode("ascii") + b"\0" + extra
         return HKDF(self.hash(), length, salt or None, info).derive(key)
 
+    def digest(self, message: bytes) -> bytes:
+        """The suite's hash of a message, 32 bytes."""
+        step = hashes.Hash(self.hash())
+        step.update(message)
+        return step.finalize()
+
     def mac(self, key: bytes, message: bytes) -> bytes:
         """HMAC with the suite's hash, 32 bytes."""
         step = hmac.HMAC(key, self.hash())

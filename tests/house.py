@@ -45,6 +45,9 @@ HOMES: dict[str, tuple[str, ...]] = {
     "argon2": ("loanhub.keys",),
     "pypinyin": ("loanhub.searching",),
     "chinese_calendar": ("loanhub.calendars",),
+    "blake3": ("sync_agent",),
+    "zstandard": ("sync_agent",),
+    "pyfastcdc": ("sync_agent",),
 }
 """One home a package (exactly this module after `=`), so that replacing it means opening one folder."""
 

@@ -164,6 +164,7 @@ __all__ = [
     "seal",
     "sign",
     "signed_by",
+    "sync_folder",
     "vault_object",
     "write_atomically",
     "write_new",

@@ -248,7 +248,8 @@ class Capabilities:
 
     Without `conditional_put` (it ignores conditions and overwrites) only one writer may be at work.
     `versioning` and `object_lock`: older bytes are kept by the storage itself. `can_delete` and
-    `can_overwrite`: whether whoever holds these credentials could destroy what is stored.
+    `can_overwrite`: whether whoever holds these credentials could destroy what is stored. `notes` are
+    codes of messages for people: what to know of this place.
     """
 
     conditional_put: bool
@@ -256,11 +257,12 @@ class Capabilities:
     object_lock: bool
     can_delete: bool
     can_overwrite: bool
+    notes: tuple[str, ...] = attrs.field(default=(), eq=False)
 
 
 @runtime_checkable
 class Remote(Protocol):
-    """Keeps bytes by name. Any thread may call; every call is bounded in time.
+    """Keeps bytes by name. Any thread may call; a call over a network of its own is bounded in time.
 
     Names are made of [a-z0-9_-] and dots, in parts between slashes (`remote_name` refuses others); no
     name is the beginning of another's parts ("a" beside "a/b"). `probe` is the remote's own. Raises

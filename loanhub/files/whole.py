@@ -26,7 +26,10 @@ def write_atomically(path: Path, content: bytes | Callable[[BinaryIO], object]) 
     Readers see the old file or the new one, also after a power cut. The file is private (0600).
     Raises Busy("disk-full"), OSError, and whatever `content` raises; then the old file stands.
     """
-    with NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".tmp", delete=False) as stream:
+    with (
+        saying_full(path.parent),
+        NamedTemporaryFile(dir=path.parent, prefix=".", suffix=".tmp", delete=False) as stream,
+    ):
         temporary = Path(stream.name)
         try:
             if callable(content):
@@ -37,10 +40,8 @@ def write_atomically(path: Path, content: bytes | Callable[[BinaryIO], object]) 
             os.fsync(stream.fileno())
             stream.close()
             system.replace(temporary, path)
-        except BaseException as failure:
+        except BaseException:
             _discard(stream, temporary)
-            if isinstance(failure, OSError) and failure.errno in _FULL:
-                raise disk_full(path.parent) from failure
             raise
     system.sync_folder(path.parent)
 
@@ -58,7 +59,7 @@ def write_new(path: Path, content: bytes, *, by: Path | None = None) -> bool:
 
 
 def _placed(path: Path, content: bytes, by: Path) -> bool:
-    with NamedTemporaryFile(dir=by, prefix=".", suffix=".tmp", delete=False) as stream:
+    with saying_full(by), NamedTemporaryFile(dir=by, prefix=".", suffix=".tmp", delete=False) as stream:
         temporary, placed = Path(stream.name), False
         try:
             stream.write(content)
@@ -66,10 +67,6 @@ def _placed(path: Path, content: bytes, by: Path) -> bool:
             os.fsync(stream.fileno())
             stream.close()
             placed = system.place(temporary, path)
-        except OSError as failure:
-            if failure.errno in _FULL:
-                raise disk_full(by) from failure
-            raise
         finally:
             if not placed:
                 _discard(stream, temporary)

@@ -98,7 +98,7 @@ def patiently(act: Callable[[], T], patience: float) -> T:
             with own_errors():
                 return act()
         except Busy as error:
-            if isinstance(error, Stale) or time.monotonic() >= deadline:
+            if error.code != "database-busy" or time.monotonic() >= deadline:
                 raise
         time.sleep(PAUSE)
 
@@ -113,9 +113,9 @@ def translated(error: BaseException) -> LoanHubError:
     if code == CORRUPT:
         return Damaged("database-damaged")
     if code == IO:  # most often there is no room for the files beside the database
-        return LoanHubError("database-disk-fails")
+        return Busy("database-disk-fails")
     if code == FULL:
-        return LoanHubError("database-disk-full")
+        return Busy("database-disk-full")
     if code in (READONLY, CANNOT_OPEN):
         return Misconfigured("database-not-writable")
     if code == CONSTRAINT and words.startswith("UNIQUE constraint failed: "):

@@ -50,9 +50,10 @@ def main(wish: dict[str, Any]) -> None:
     job.LARGE = wish.get("large", job.LARGE)
     if wish.get("broken"):
         BROKEN[wish["broken"]]()
-    effects = Effects(home, wish.get("kill", 0), wish.get("pause", ""))
+    effects = Effects(home, wish.get("kill", 0), wish.get("full", 0), wish.get("pause", ""))
     with Institution.open(home, unlock=lambda: Secret(PASSPHRASE), clock=Clock(wish["began"])) as house:
         effects.listen()
+        said = without_room(house, effects) if wish.get("full") else []
         if wish.get("undo"):
             undo(house, wish["undo"])
         elif wish.get("file"):
@@ -62,7 +63,7 @@ def main(wish: dict[str, Any]) -> None:
         for number, purpose in wish.get("edit", {}).items():
             edit(house, number, purpose)
         seen = list(effects.seen)
-        answer = {"seen": seen, "state": state_of(house)}
+        answer = {"seen": seen, "state": state_of(house), "said": said}
     Path(wish["answer"]).write_text(json.dumps(answer, ensure_ascii=False), encoding="utf-8")
 
 
@@ -71,6 +72,13 @@ def take(house: Institution) -> None:
     for said in list(take_once(house, "zh", Event())):
         if isinstance(said, Seen) and said.error is not None:
             raise said.error
+
+
+def without_room(house: Institution, effects: Effects) -> list[str]:
+    """What the watcher says while the disk is full. Then there is room again."""
+    said = [seen for seen in take_once(house, "zh", Event()) if isinstance(seen, Seen)]
+    effects.room()
+    return [seen.error.code for seen in said if seen.error]
 
 
 def ingest(house: Institution, path: Path) -> None:

@@ -3,10 +3,13 @@
 An effect is a file of the home opened for writing, renamed, removed or flushed, a folder made, a part put
 into a workbook, or a commit of the store. Killed at effect N, a process dies just before it: all that is on
 disk then is what the effects before it did. Of a commit both sides are an effect.
+
+Or the disk is full from effect N on: whatever needs room then fails as it does on a real one.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -19,6 +22,7 @@ from typing import Any
 from attrs import define, field
 
 from loanhub.desk import Desk
+from loanhub_store_sqlite.cipher import FULL, DriverError, translated
 from loanhub_store_sqlite.session import Session
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
@@ -35,12 +39,14 @@ def beside(home: Path, word: str) -> Path:
 class Effects:
     """The effects of this process on one home, in order.
 
-    It dies just before number `kill` (from 1), or before the first of that name. Before the first named
-    `pause` it says so in a file, and goes on when another file is there.
+    It dies just before number `kill` (from 1), or before the first of that name. From number `full` on there
+    is no room, until `room` is made. Before the first named `pause` it says so in a file, and goes on when
+    another file is there.
     """
 
     home: Path
     kill: int | str = 0
+    full: int = 0
     pause: str = ""
     seen: list[str] = field(factory=list)
     act: str = ""
@@ -57,11 +63,28 @@ class Effects:
         self.seen.append(label)
         if self.kill in (len(self.seen), label):
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.full and len(self.seen) >= self.full:
+            self._need_room(label)
         if label == self.pause:
             self.pause = ""
             beside(self.home, "paused").touch()
             while not beside(self.home, "go").exists():
                 time.sleep(0.02)
+
+    def room(self) -> None:
+        """There is room again."""
+        self.full = 0
+
+    @staticmethod
+    def _need_room(label: str) -> None:
+        """Fail as what the label names does on a full disk; to remove a file needs no room."""
+        what, _, _ = label.partition(" ")
+        if what == "before":
+            error = DriverError("database or disk is full")
+            error.sqlite_errorcode = FULL
+            raise translated(error)
+        if what not in {"remove", "after"}:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITING:

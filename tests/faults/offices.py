@@ -87,11 +87,14 @@ def workbook(path: Path, lent: Rows, paid: Rows = ()) -> Path:  # type: ignore[a
 
 @frozen
 class Ended:
-    """How a day's work ended: killed or not, what was seen of its effects, and the state it left."""
+    """How a day's work ended: killed or not, what was seen of its effects, the state it left, and the codes
+    of what was said while there was no room.
+    """
 
     killed: bool
     seen: tuple[str, ...]
     state: State
+    said: tuple[str, ...] = ()
 
 
 @frozen
@@ -118,7 +121,9 @@ class Office:
         shutil.copy2(path, self.home / "drop" / path.name)
 
     def work(self, **wish: Any) -> Ended:
-        """A day's work (see `day.py`); `kill=N` dies just before its N-th effect."""
+        """A day's work (see `day.py`); `kill=N` dies just before its N-th effect, `full=N` has no room from
+        there on.
+        """
         answer = self.home.with_name(f"{self.home.name}-{time.monotonic_ns()}.json")
         told = json.dumps({"home": str(self.home), "began": self.began, "answer": str(answer), **wish})
         done = subprocess.run(
@@ -130,7 +135,7 @@ class Office:
             check=False,
         )
         if done.returncode == -9:
-            return Ended(killed=True, seen=(), state={})
+            return Ended(True, (), {})
         assert done.returncode == 0, done.stderr[-3000:]
         said = json.loads(answer.read_text(encoding="utf-8"))
-        return Ended(killed=False, seen=tuple(said["seen"]), state=said["state"])
+        return Ended(False, tuple(said["seen"]), said["state"], tuple(said["said"]))

@@ -1,9 +1,10 @@
-"""Killed at any step of a batch, a rerun ends as if nothing had happened.
+"""Killed at any step of a batch, a rerun ends as if nothing had happened; out of room, it goes on in the end.
 
 The undisturbed run says which effects there are (`effects.py`); then the work is done again from the same
 home, killed with SIGKILL at one of them, and gone on with in a new process. Files, records, search keys,
 counts and the audit chain must be those of the undisturbed run (`states.py`). Builds that are wrong on
-purpose (`broken.py`) must be noticed, else these tests would prove nothing.
+purpose (`broken.py`) must be noticed, else these tests would prove nothing. A process for which the disk is
+full from one of the effects on says so, lives, and does the work once there is room.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ pytestmark = [
 ]
 
 AT_ONCE = 2
+FULL = {"disk-full", "database-disk-full"}
+"""How a full disk is said."""
 LARGE = {"large": 100}
 """As if 100 rows were a large file: search keys are built after landing."""
 
@@ -76,6 +79,19 @@ class Story:
         label = at if isinstance(at, str) else self.ended.seen[at - 1]
         found = home.work(**self.wish, **broken).state
         return [f"killed at {at} ({label}): {line}" for line in differences(found, self.ended.state)]
+
+    def without_room(self, points: Iterable[int]) -> Iterator[str]:
+        """What is otherwise than undisturbed when from a point on the disk was full, and then no more."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            yield from (line for lines in pool.map(self._without_room, points) for line in lines)
+
+    def _without_room(self, at: int) -> list[str]:
+        ended = self.home.copy(self.folder / f"full-{at}").work(full=at, **self.wish)
+        found = differences(ended.state, self.ended.state)
+        needs_room = any(not label.startswith(("remove", "after")) for label in self.ended.seen[at - 1 :])
+        if (needs_room and not ended.said) or not FULL.issuperset(ended.said):
+            found.append(f"said {ended.said}")
+        return [f"full from {at} ({self.ended.seen[at - 1]}): {line}" for line in found]
 
 
 def assert_none(faults: Iterable[str]) -> None:
@@ -158,6 +174,15 @@ def test_an_undo_killed_is_done_or_not_begun(taken_back: Story) -> None:
     assert_none(taken_back.faults(taken_back.points()))
 
 
+JOURNEY = ("rename processing .xlsx", "before batch.land", "rename returns .xlsx", "rename archive .sealed")
+JOURNEY += ("before batch.finish",)
+
+
+def test_out_of_room_at_any_step_it_is_said_and_done_once_there_is_room(february: Story) -> None:
+    seen = february.ended.seen
+    assert_none(february.without_room([seen.index(label) + 1 for label in JOURNEY]))
+
+
 WRONG = {
     "finish-before-report": ("rename returns .xlsx", 1, {}),
     "plain-file-gone-before-the-end": ("before batch.finish", 1, {}),
@@ -196,6 +221,15 @@ def test_killed_at_every_step_a_rerun_ends_as_if_nothing_had_happened(
 ) -> None:
     story: Story = request.getfixturevalue(name)
     assert_none(story.faults(story.points()))
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("name", ["february", "as_large"])
+def test_out_of_room_at_every_step_it_is_said_and_done_once_there_is_room(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    story: Story = request.getfixturevalue(name)
+    assert_none(story.without_room(story.points()))
 
 
 @pytest.mark.prove

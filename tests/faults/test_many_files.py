@@ -1,4 +1,4 @@
-"""Thirty thousand files dropped at once: each is handed over once, soon, with or without events of the system."""
+"""Thirty thousand files at once: each is handed over once, soon, with or without events of the system."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from attrs import frozen
 from loanhub import jobs
 from loanhub.entities import Batch
 from loanhub.errors import Busy, LoanHubError
-from loanhub.files import Notice, owner_file, scan, spoken_name, unchanged, watch
+from loanhub.files import Notice, owner_file, saying_full, scan, spoken_name, unchanged, watch
 from loanhub.jobs import Job, Progress
 from loanhub.services.intake.job import Incoming, Intake
 from loanhub.settings import Drop
@@ -108,7 +108,8 @@ def _run(
     told = False
     while not stop.is_set():
         try:
-            yield from jobs.run(job, house, stop=stop)
+            with saying_full(house.home.root):
+                yield from jobs.run(job, house, stop=stop)
         except Busy as error:
             if not told:
                 yield Seen(path, error=error)

@@ -36,11 +36,11 @@ class VaultObject:
         """What the object begins with, 66 bytes."""
         return self._sealer.header
 
-    def seal_at(self, offset: int, last: bool, plain: bytes, aad: bytes) -> bytes:
+    def seal_at(self, offset: int, last: bool, plain: bytes | memoryview, aad: bytes) -> bytes:
         """A piece that begins at `offset`, 16 bytes longer. One offset sealed twice gives the key away."""
         return self._sealer.seal_chunk(offset, last, plain, aad)
 
-    def open_at(self, offset: int, last: bool, sealed: bytes, aad: bytes) -> bytes:
+    def open_at(self, offset: int, last: bool, sealed: bytes | memoryview, aad: bytes) -> bytes:
         """The plain bytes. Raises Damaged `seal-damaged`."""
         return self._sealer.open_chunk(offset, last, sealed, aad)
 

@@ -39,13 +39,13 @@ class ObjectCipher:
         """Plain bytes of a full chunk."""
         return 1 << self.header[OPENING_BYTES - 1]
 
-    def seal_chunk(self, number: int, last: bool, plain: bytes, aad: bytes) -> bytes:
+    def seal_chunk(self, number: int, last: bool, plain: bytes | memoryview, aad: bytes) -> bytes:
         """Chunk `number`, counted from 0, with its tag. Never seal a number twice: it gives the key away."""
         if number >= MOST_CHUNKS:
             raise ValueError("an object has at most 2^32 chunks")
         return self.cipher.encrypt(_nonce(number, last), plain, self.header + aad)
 
-    def open_chunk(self, number: int, last: bool, sealed: bytes, aad: bytes) -> bytes:
+    def open_chunk(self, number: int, last: bool, sealed: bytes | memoryview, aad: bytes) -> bytes:
         """The plain bytes of chunk `number`. Raises Damaged `seal-damaged`."""
         try:
             return self.cipher.decrypt(_nonce(number, last), sealed, self.header + aad)

@@ -1,0 +1,198 @@
+"""The keys of a vault out of a keyring: sealing keys by epoch, ids of content, the chain's hash.
+
+docs/vault-format.md sections 1 and 3 are the format.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, Final
+
+from attrs import frozen
+from blake3 import blake3
+
+from loanhub import (
+    Damaged,
+    Keyring,
+    Misconfigured,
+    Place,
+    Remote,
+    SealKey,
+    Secret,
+    Stale,
+    VaultObject,
+    bind,
+    new_vault_object,
+    vault_object,
+)
+from sync_agent.vault import strict
+from sync_agent.vault.head import last_of
+from sync_agent.vault.names import START, keyring_name
+from sync_agent.vault.putting import put_settled
+
+FORMAT: Final = "loanhub-vault"
+VERSION: Final = 1
+PURPOSE: Final = "vault"
+_FIELDS: Final = ("epoch", "format", "keyring", "suite", "version")
+_KEPT: Final = 512
+
+
+@frozen
+class Start:
+    """The object that begins a vault; `content` is all of it, whose hash begins the chain."""
+
+    vault: str
+    epoch: int
+    suite: int
+    keyring: bytes
+    content: bytes
+
+
+def make_start(vault: str, epoch: int, suite: int, keyring: bytes) -> bytes:
+    """The bytes of a new vault's first object."""
+    fields = {
+        "epoch": epoch,
+        "format": FORMAT,
+        "keyring": json.loads(keyring),
+        "suite": suite,
+        "version": VERSION,
+    }
+    return f"{vault}\n".encode() + strict.canonical(fields) + b"\n"
+
+
+def read_start(content: bytes) -> Start:
+    """Raises Damaged `vault-object-damaged`, Misconfigured `vault-newer-version` and `vault-newer`."""
+    lines = content.split(b"\n")
+    if len(lines) != 3 or lines[2]:
+        raise Damaged("vault-object-damaged", name=START)
+    _refuse_other_versions(lines[1])
+    fields = strict.read_fields(lines[1], _FIELDS, START)
+    if fields["format"] != FORMAT or not isinstance(fields["keyring"], dict):
+        raise Damaged("vault-object-damaged", name=START)
+    return Start(
+        vault=strict.text(lines[0].decode("ascii", "replace"), strict.HEX_32, START),
+        epoch=strict.number(fields["epoch"], START, least=1),
+        suite=strict.number(fields["suite"], START, least=1),
+        keyring=strict.canonical(fields["keyring"]),
+        content=content,
+    )
+
+
+def _refuse_other_versions(line: bytes) -> None:
+    """A later version may have other fields: it is named before they are looked at."""
+    try:
+        found: Any = json.loads(line)
+    except (ValueError, RecursionError):
+        return
+    version = found.get("version") if isinstance(found, dict) else None
+    if isinstance(version, int) and found.get("format") == FORMAT and version != VERSION:
+        raise Misconfigured("vault-newer-version", version=version, known=VERSION)
+
+
+class KeyringShelf:
+    """The keyring objects of a vault: the newest counts, and none is ever written over."""
+
+    def __init__(self, remote: Remote, start: Start) -> None:
+        self._remote = remote
+        self._start = start
+        self.sequence = 0
+        self.content = start.keyring
+        self.stored = start.content
+
+    @property
+    def place(self) -> Place:
+        """As the keyring wants it."""
+        return Place(self.read, self.write)
+
+    def read(self) -> bytes:
+        """The newest keyring; afterwards `sequence` and `stored` tell where it stands."""
+        newest = last_of(self._remote, keyring_name, self.sequence)
+        if newest > self.sequence:
+            self.stored = self.content = self._remote.get(keyring_name(newest))
+            self.sequence = newest
+        return self.content
+
+    def write(self, content: bytes) -> None:
+        """Puts a newer one. Raises Stale `keyring-changed` if somebody else did since `read`."""
+        if not put_settled(self._remote, keyring_name(self.sequence + 1), content):
+            raise Stale("keyring-changed")
+        self.sequence += 1
+        self.stored = self.content = content
+
+
+class VaultKeys:
+    """What seals, names and chains in one vault."""
+
+    def __init__(self, keyring: Keyring, start: Start) -> None:
+        self.keyring = keyring
+        self.start = start
+        self.aad = bind("vault", start.vault)
+        self._objects: OrderedDict[bytes, VaultObject] = OrderedDict()
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that new objects are sealed under."""
+        return self.keyring.current_epoch
+
+    def of_epoch(self, epoch: int) -> SealKey:
+        """The sealing key of an epoch; an epoch somebody else added is looked for in the vault.
+
+        Raises NotFound `key-epoch-unknown`.
+        """
+        if epoch > self.keyring.current_epoch:
+            self.keyring.reload()
+        return self.keyring.seal_key(PURPOSE, epoch)
+
+    def new_object(self, type: int) -> VaultObject:
+        """A new object under the present epoch."""
+        return new_vault_object(self.of_epoch(self.epoch), type)
+
+    def object(self, object_id: bytes, type: int, epoch: int) -> VaultObject:
+        """An object known from the index, for reading; the last few hundred are kept."""
+        found = self._objects.get(object_id)
+        if found is None:
+            found = self._objects[object_id] = vault_object(self.of_epoch(epoch), object_id, type)
+            while len(self._objects) > _KEPT:
+                self._objects.popitem(last=False)
+        return found
+
+    @cached_property
+    def blob_id(self) -> Callable[[int, bytes | memoryview], bytes]:
+        """(kind, content) to the id of 32 bytes."""
+        key, rules = self._derived("vault-ids"), self._first.rules
+
+        def by_blake3(kind: int, plain: bytes | memoryview) -> bytes:
+            return blake3(bytes((kind,)), key=key).update(plain).digest()
+
+        def by_mac(kind: int, plain: bytes | memoryview) -> bytes:
+            return rules.mac(key, bytes((kind,)) + plain)
+
+        return by_mac if self.start.suite == 3 else by_blake3
+
+    @cached_property
+    def chunk_seed(self) -> int:
+        """The number of 64 bits with which files are cut; the same in all of the vault."""
+        return int.from_bytes(self._derived("vault-chunks", 8), "big")
+
+    @cached_property
+    def device_lock(self) -> SealKey:
+        """Seals what this device keeps for itself."""
+        return SealKey(self.start.suite, self.start.epoch, Secret(self._derived("vault-device")))
+
+    def chain_hash(self, stored: bytes) -> bytes:
+        """The hash that links the chain, 32 bytes."""
+        return self._first.rules.digest(stored)
+
+    @cached_property
+    def _first(self) -> SealKey:
+        key = self.of_epoch(self.start.epoch)
+        if key.suite != self.start.suite:
+            raise Damaged("vault-object-damaged", name=START)
+        return key
+
+    def _derived(self, label: str, length: int = 32) -> bytes:
+        salt = bytes.fromhex(self.start.vault)
+        return self._first.rules.derive(self._first.secret.reveal(), salt, label, length=length)

@@ -31,6 +31,8 @@ OWN: Final[Mapping[str, str]] = {
     "watch": "taking:WATCH",
     "up": "taking:UP",
     "mapping.set": "taking:MAPPING_SET",
+    "mapping.try": "mapping:TRY",
+    "mapping.save": "mapping:SAVE",
     "template": "sheets:TEMPLATE",
     "export": "sheets:EXPORT",
     "batches.show": "batches:SHOW_BATCH",

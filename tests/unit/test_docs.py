@@ -202,8 +202,8 @@ def test_the_mapping_file_of_the_page_is_one(page: str, house: Institution, tmp_
     path = tmp_path / "sheet.xlsx.mapping.toml"
     path.write_text(text, encoding="utf-8")
     told = mapfile.read(path, words)
-    assert told["columns"]["Name"]["field"] == "customer.name"
-    assert {option for column in told["columns"].values() for option in column} <= mapfile.OPTIONS
+    assert told.document["columns"]["Name"]["field"] == "customer.name"
+    assert {option for column in told.document["columns"].values() for option in column} <= mapfile.OPTIONS
     explained = pages.text_of(page)
     assert [option for option in sorted(mapfile.OPTIONS) if f"| `{option}` |" not in explained] == []
     assert [key for key in sorted(mapfile.KEYS) if key not in text] == []

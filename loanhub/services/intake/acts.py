@@ -197,15 +197,19 @@ def set_mapping(books: Books, request: MappingSet) -> Facts[list[SheetPlan]]:
     checks = dict(_check(text) for text in request.check)
     plans, puts = [], []
     there = {
-        choice_key(c["header"]) for kept in batch.decisions.get("sheets", ()) for c in kept["plan"]["columns"]
+        choice_key(c.key)
+        for kept in batch.decisions.get("sheets", ())
+        for c in SheetPlan.from_json(kept["plan"]).columns
     }
     if unknown := [text for text in request.column if choice_key(_split(text)[0]) not in there]:
         raise Usage("mapping-no-header", text=unknown[0], batch=batch.id)
     for kept in batch.decisions.get("sheets", ()):
         plan = SheetPlan.from_json(kept["plan"])
+        alone = {c.column: c for c in reversed(plan.columns) if choice_key(c.key) in told}
         columns = tuple(
-            evolve(c, how="file", **told[choice_key(c.header)]) if choice_key(c.header) in told else c
+            evolve(c, how="file", **told[choice_key(c.key)]) if c.column in alone else c
             for c in plan.columns
+            if alone.get(c.column, c) is c
         )
         plan = evolve(plan, columns=columns, checks={**plan.checks, **checks})
         known = steps.layout_of(books, plan.fingerprint)

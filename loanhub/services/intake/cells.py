@@ -53,7 +53,7 @@ def about(words: Words, path: str) -> Field:
 def read(words: Words, plan: ColumnPlan, frame: pl.DataFrame, today: date) -> ColumnReading:
     """A column read as its field, with the units and meanings its plan has decided."""
     known = about(words, plan.field)
-    texts, kinds = frame[f"c{plan.column}"], frame[f"k{plan.column}"]
+    texts, kinds = _said(plan, frame[f"c{plan.column}"], frame[f"k{plan.column}"])
     check = known.check
     if known.type is T.MONEY:
         return columns.amounts(texts, kinds, unit=plan.unit, allow_zero=not (check and check.least == 1))
@@ -79,6 +79,17 @@ def read(words: Words, plan: ColumnPlan, frame: pl.DataFrame, today: date) -> Co
         most = check.most if check and check.most is not None else 2**31
         return columns.wholes(texts, kinds, least=least, most=most)
     return _words(words, known, texts, kinds, today)
+
+
+def _said(plan: ColumnPlan, texts: pl.Series, kinds: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """The cells with the other words that a mapping gives for them; an empty word empties the cell."""
+    if not plan.values:
+        return texts, kinds
+    bare = texts.str.strip_chars().str.strip_suffix(".0")
+    told = bare.is_in(list(plan.values)).fill_null(value=False)
+    words = bare.replace_strict(plan.values, default=None, return_dtype=pl.String)
+    kind = pl.select(pl.when(words == "").then(int(CellKind.EMPTY)).otherwise(int(CellKind.TEXT))).to_series()
+    return words.zip_with(told, texts), kind.cast(pl.UInt8).zip_with(told, kinds)
 
 
 def _words(words: Words, known: Field, texts: pl.Series, kinds: pl.Series, today: date) -> ColumnReading:
@@ -180,18 +191,3 @@ def fits(words: Words, path: str, plan: ColumnPlan, frame: pl.DataFrame) -> bool
 def filled(plan: ColumnPlan, frame: pl.DataFrame) -> bool:
     """Whether a column has any value."""
     return bool((frame[f"k{plan.column}"] != CellKind.EMPTY).any())
-
-
-def proves(path: str, plan: ColumnPlan, frame: pl.DataFrame) -> bool:
-    """Whether the values alone prove the field: at least nine in ten pass its checksum or shape."""
-    some = frame.filter(pl.col(f"k{plan.column}") != CellKind.EMPTY)
-    if some.height < 3:
-        return False
-    texts, kinds = some[f"c{plan.column}"], some[f"k{plan.column}"]
-    reading = (
-        columns.resident_ids(texts, kinds) if path.endswith("id_number") else columns.mobiles(texts, kinds)
-    )
-    whole = reading.problem.is_null()
-    if path.endswith("mobile"):
-        whole = whole & texts.str.contains(r"^\s*1[3-9]\d{9}(\.0)?\s*$")
-    return float(whole.mean() or 0) >= 0.9  # type: ignore[arg-type]

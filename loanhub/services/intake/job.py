@@ -23,8 +23,8 @@ from loanhub.policy import Principal
 from loanhub.searching import sorted_keys
 from loanhub.services.intake import mapfile, steps
 from loanhub.services.intake.held import Found, give_back, is_still
-from loanhub.services.intake.layout import find_table
-from loanhub.services.intake.mapping import decide, fingerprint, known
+from loanhub.services.intake.mapwriting import questions
+from loanhub.services.intake.planning import Planned, plan_again, plan_file, remember
 from loanhub.services.intake.plans import SheetPlan
 from loanhub.services.intake.report import ReadSheet, Report, report_name, write
 from loanhub.services.intake.rows import Prepared, prepare
@@ -192,12 +192,16 @@ class Intake:
         self, batch: Batch, desk: Desk, contents: Contents, beside: Path | None, path: Path
     ) -> Iterator[Progress]:
         begun = batch.status == "landing"
-        plans = self._plans_again(contents, batch) if begun else self._plans(desk, contents, beside)
+        if begun:
+            kept = [SheetPlan.from_json(sheet["plan"]) for sheet in batch.decisions["sheets"]]
+            plans = plan_again(self.words, contents, kept)
+        else:
+            plans = plan_file(self.words, desk, contents, mapfile.read(beside, self.words))
         if any(p.questions for _, p in plans):
             self._ask(batch, desk, plans)
             return
-        if not begun:
-            self._remember(desk, plans, beside)
+        if not begun and not self.dry:
+            remember(desk, [plan for _, plan in plans])
         chunk = batch.decisions["chunk"] if begun else self.house.settings.intake.chunk
         prepared = prepare(self, plans, chunk)
         batch = self._planned(batch, desk, contents, prepared)
@@ -206,60 +210,19 @@ class Intake:
             batch = yield from self._index(batch, desk, prepared)
         self._finish(batch, desk, prepared, path)
 
-    def _plans(self, desk: Desk, contents: Contents, beside: Path | None) -> list[tuple[Any, SheetPlan]]:
-        """The sheets that hold tables with their plans; Refused when there are none."""
-        document = mapfile.read(beside, self.words) if beside else {}
-        found = []
-        for number, sheet in enumerate(contents.sheets):
-            own = mapfile.of_sheet(document, sheet.name)
-            if sheet.hidden or own.get("skip"):
-                continue
-            table = find_table(sheet, lambda header: known(self.words, header), own.get("header_row"))
-            if table is None:
-                continue
-            memory = desk.do(steps.RECALL, steps.Recall(fingerprint(list(table.headers.values()))))
-            plan = decide(table, self.words, memory, own)
-            if not plan.fields and not own.get("columns"):
-                continue
-            found.append(((number, table), plan))
-        if not found:
-            raise Refused("no-rows" if not any(s.rows for s in contents.sheets) else "no-usable-columns")
-        return found
-
-    def _plans_again(self, contents: Contents, batch: Batch) -> list[tuple[Any, SheetPlan]]:
-        """The plans a batch began with: what was remembered or set since then must not part its rows."""
-        kept = {p.sheet: p for p in (SheetPlan.from_json(s["plan"]) for s in batch.decisions["sheets"])}
-        found = []
-        for number, sheet in enumerate(contents.sheets):
-            if (plan := kept.get(sheet.name)) is None:
-                continue
-            table = find_table(sheet, lambda header: known(self.words, header))
-            if table is None or (table.header_row, table.first) != (plan.header_row, plan.first):
-                table = find_table(sheet, lambda header: known(self.words, header), plan.header_row)
-            found.append(((number, table), plan))
-        return found
-
-    def _ask(self, batch: Batch, desk: Desk, plans: list[tuple[Any, SheetPlan]]) -> None:
+    def _ask(self, batch: Batch, desk: Desk, plans: list[Planned]) -> None:
         """Write the questions where the clerk will find them, and wait."""
         path = self._mapping(batch)
         decisions = {"mapping": str(path), "sheets": [{"plan": p.as_json()} for _, p in plans]}
         values: dict[str, Any] = {"status": "needs-mapping", "decisions": decisions}
         values["report"] = str(self._report(evolve(batch, **values), [], pl.DataFrame()))
         if not self.dry:
-            text = mapfile.questions([p for _, p in plans], self.words, self.lang)
+            text = questions([p for _, p in plans], self.words, self.lang)
             draft = self.house.home / "tmp" / path.name
             draft.write_text(text, encoding="utf-8")
             move(draft, path)
             batch = desk.do(steps.PLAN, steps.Change(batch.id, values))
         self.done.append(evolve(batch, **values))
-
-    def _remember(self, desk: Desk, plans: list[tuple[Any, SheetPlan]], beside: Path | None) -> None:
-        """Keep what a person decided, for the next file of the same layout."""
-        for _, plan in plans:
-            told = beside is not None and any(c.how == "file" for c in plan.columns)
-            if told and not self.dry:
-                headers = tuple(c.header for c in plan.columns)
-                desk.do(steps.REMEMBER, steps.Remember(plan.fingerprint, headers, mapfile.kept(plan)))
 
     def _planned(self, batch: Batch, desk: Desk, contents: Contents, prepared: Prepared) -> Batch:
         values: Mapping[str, Any] = {

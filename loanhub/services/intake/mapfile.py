@@ -1,13 +1,16 @@
 """The mapping file `NAME.mapping.toml`: how an institution says which column is which.
 
-    header_row = 3                     # optional
+    header_row = 3                     # optional; 0: there is none
     [columns]
     "LoanNr_ChkDgt" = "loan.loan_no"   # a field path, or its label in Chinese or English; "" = not read
     "DisbursementDate" = { field = "loan.disburse_date", epoch = "1960-01-01" }
+    "Sex" = { field = "customer.gender", values = { "1" = "男", "2" = "女" } }
+    "Id" = ["loan.loan_no", "customer.customer_no"]    # one column that fills two fields
     [checks]
     "disbursed-above-approved" = "warning"
     [sheets."Sheet2"]                  # optional, the same keys for one sheet
     skip = true
+    [sheets."Sheet3".tables.2.columns] # optional, the same for one of several tables of a sheet
 
 A value of "?" is a question not answered yet. docs/ingest.md explains every key.
 """
@@ -15,23 +18,26 @@ A value of "?" is a question not answered yet. docs/ingest.md explains every key
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
+
+from attrs import evolve, field, frozen
 
 from loanhub import files
 from loanhub.errors import Misconfigured
 from loanhub.readings.amounts import POWERS
 from loanhub.readings.choices import choice_key
 from loanhub.services.intake.crosschecks import LOWERABLE
-from loanhub.services.intake.plans import SheetPlan
-from loanhub.texts import Lang, render
+from loanhub.services.intake.plans import ColumnPlan, SheetPlan
 from loanhub.words import Words
 
 OPEN: Final = "?"
-OPTIONS: Final = frozenset({"field", "unit", "period", "day_base", "percent", "epoch", "order"})
-KEYS: Final = frozenset({"columns", "checks", "header_row", "skip", "sheets"})
+OPTIONS: Final = frozenset({"field", "unit", "period", "day_base", "percent", "epoch", "order", "values"})
+TABLE_KEYS: Final = frozenset({"columns", "checks", "skip"})
+SHEET_KEYS: Final = TABLE_KEYS | {"header_row", "one_table", "tables"}
+KEYS: Final = TABLE_KEYS | {"header_row", "one_table", "sheets"}
 TERM_UNITS: Final = {
     "年": "year",
     "季": "quarter",
@@ -51,7 +57,11 @@ VALUES: Final[dict[str, frozenset[Any]]] = {
     "day_base": frozenset({360, 365}),
 }
 """What the options of a column may say."""
-SHAPES: Final = {"columns": dict, "checks": dict, "sheets": dict, "header_row": int, "skip": bool}
+SHAPES: Final[dict[str, type]] = {
+    **dict.fromkeys(("columns", "checks", "sheets", "tables"), dict),
+    **dict.fromkeys(("skip", "one_table"), bool),
+    "header_row": int,
+}
 
 
 def beside(path: Path) -> Path | None:
@@ -65,46 +75,93 @@ def is_open(path: Path) -> bool:
     return f'"{OPEN}"' in path.read_text(encoding="utf-8-sig", errors="replace")
 
 
-def read(path: Path, words: Words) -> dict[str, Any]:
-    """A mapping file. Raises Misconfigured naming the file and the key at fault."""
+@frozen
+class MapFile:
+    """A mapping file as read: `document` checked and in the form plans are made from; `text` as written."""
+
+    name: str = ""
+    document: Mapping[str, Any] = field(factory=dict)
+    text: str = field(default="", repr=False)
+
+    def at(self, *keys: str) -> str:
+        """The file with the line where a key stands, as `NAME:12`; the name alone if that is not found."""
+        lines = self.text.splitlines()
+        wanted = [k for k in keys if k]
+        here = [n for n, line in enumerate(lines, 1) if wanted and wanted[0] in line.partition("#")[0]]
+        both = [n for n in here if all(k in lines[n - 1] for k in wanted)]
+        return f"{self.name}:{(both or here)[0]}" if here else self.name
+
+    def of(self, sheet: str, place: int = 1) -> dict[str, Any]:
+        """The part for one table: the file's own keys, over them its sheet's, over them its table's."""
+        own = self.document.get("sheets", {}).get(sheet, {})
+        merged = _over(self.document, own)
+        return _over(merged, own.get("tables", {}).get(str(place), {}))
+
+    def mapped(self, sheets: Collection[str]) -> list[str]:
+        """The headers that the file gives a field, for any sheet or for one of these."""
+        parts = [self.document, *(t for n, t in self.document.get("sheets", {}).items() if n in sheets)]
+        parts += [t for part in parts[1:] for t in part.get("tables", {}).values()]
+        return [h for p in parts for h, v in p.get("columns", {}).items() if v != OPEN and v["field"]]
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """One table of the file laid over another; open questions left out."""
+    columns = {**below.get("columns", {}), **above.get("columns", {})}
+    checks = {**below.get("checks", {}), **above.get("checks", {})}
+    return {**below, **above, "columns": {h: v for h, v in columns.items() if v != OPEN}, "checks": checks}
+
+
+def read(path: Path | None, words: Words) -> MapFile:
+    """A mapping file; an empty one for None. Raises Misconfigured naming file, line and key at fault."""
+    if path is None:
+        return MapFile()
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        text = path.read_text(encoding="utf-8-sig")
+        document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Misconfigured("mapping-unreadable", file=path.name, reason=str(error)) from None
-    return _table(document, path.name, words)
+    raw = MapFile(path.name, document, text)
+    return evolve(raw, document=_table(document, raw, words, KEYS))
 
 
-def _table(document: Mapping[str, Any], file: str, words: Words) -> dict[str, Any]:
-    if unknown := set(document) - KEYS:
-        raise Misconfigured("mapping-unknown-key", file=file, key=min(unknown))
+def _table(document: Mapping[str, Any], file: MapFile, words: Words, keys: frozenset[str]) -> dict[str, Any]:
+    if unknown := set(document) - keys:
+        raise Misconfigured("mapping-unknown-key", file=file.at(min(unknown)), key=min(unknown))
     for key, value in document.items():
         if not isinstance(value, SHAPES[key]):
-            raise Misconfigured("mapping-unknown-value", file=file, key=key)
+            raise Misconfigured("mapping-unknown-value", file=file.at(key), key=key)
     found = dict(document)
     found["columns"] = {h: _column(h, v, file, words) for h, v in document.get("columns", {}).items()}
     for name, severity in document.get("checks", {}).items():
         if name not in LOWERABLE or severity not in ("error", "warning"):
-            raise Misconfigured("mapping-unknown-check", file=file, key=name)
-    found["sheets"] = {n: _table(t, file, words) for n, t in document.get("sheets", {}).items()}
+            raise Misconfigured("mapping-unknown-check", file=file.at(name), key=name)
+    for key, inner in (("sheets", SHEET_KEYS), ("tables", TABLE_KEYS)):
+        if key in document:
+            found[key] = {n: _table(t, file, words, inner) for n, t in document[key].items()}
     return found
 
 
-def _column(header: str, given: Any, file: str, words: Words) -> Any:
+def _column(header: str, given: Any, file: MapFile, words: Words) -> Any:
     if given == OPEN:
         return OPEN
-    if not isinstance(given, (str, dict)):
-        raise Misconfigured("mapping-unknown-value", file=file, key=header)
-    options = {"field": given} if isinstance(given, str) else dict(given)
+    if not isinstance(given, str | list | dict):
+        raise Misconfigured("mapping-unknown-value", file=file.at(header), key=header)
+    options = {"field": given} if isinstance(given, str | list) else dict(given)
     if unknown := set(options) - OPTIONS:
-        raise Misconfigured("mapping-unknown-key", file=file, key=f"{header}.{min(unknown)}")
+        key = f"{header}.{min(unknown)}"
+        raise Misconfigured("mapping-unknown-key", file=file.at(header, min(unknown)), key=key)
     if OPEN in options.values():
         return OPEN
+    fields = options.pop("field", "")
     for name, value in options.items():
         try:
             options[name] = option(name, value)
         except (TypeError, ValueError):
-            raise Misconfigured("mapping-unknown-value", file=file, key=f"{header}.{name}") from None
-    options["field"] = field_path(options.get("field", ""), header, file, words)
+            key = f"{header}.{name}"
+            raise Misconfigured("mapping-unknown-value", file=file.at(header, name), key=key) from None
+    several = fields if isinstance(fields, list) else [fields]
+    paths = [field_path(name, header, file.at(header), words) for name in several]
+    options["field"] = paths if len(paths) > 1 else "".join(paths)
     return options
 
 
@@ -112,6 +169,10 @@ def option(name: str, value: Any) -> Any:
     """An option of a column in the form it is kept in. Raises ValueError for what it may not say."""
     if name == "epoch":
         return date.fromisoformat(str(value)).isoformat()
+    if name == "values":
+        if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+            raise ValueError(name)
+        return {str(cell): one for cell, one in value.items()}
     if name == "day_base":
         value = int(value)
     elif not isinstance(value, str):
@@ -123,63 +184,28 @@ def option(name: str, value: Any) -> Any:
     return value
 
 
-def field_path(name: str, header: str, file: str, words: Words) -> str:
+def field_path(name: Any, header: str, file: str, words: Words) -> str:
     """A field path from a path or a label. Raises Misconfigured("mapping-unknown-field")."""
-    if name == "" or words.in_use(name):
+    if isinstance(name, str) and (name == "" or words.in_use(name)):
         return name
-    path = words.aliases.get(choice_key(name))
+    path = words.aliases.get(choice_key(name)) if isinstance(name, str) else None
     if path is None:
         raise Misconfigured("mapping-unknown-field", file=file, header=header, field=name)
     return path
 
 
-def of_sheet(document: Mapping[str, Any], sheet: str) -> dict[str, Any]:
-    """The part for one sheet: its own keys laid over the file's; open questions left out."""
-    own = document.get("sheets", {}).get(sheet, {})
-    columns = {**document.get("columns", {}), **own.get("columns", {})}
-    merged = {**document, **own, "checks": {**document.get("checks", {}), **own.get("checks", {})}}
-    merged["columns"] = {h: v for h, v in columns.items() if v != OPEN}
-    return merged
-
-
-def questions(plans: Sequence[SheetPlan], words: Words, lang: Lang) -> str:
-    """A mapping file that asks what could not be decided, every column named, ready to be filled in."""
-    lines = [f"# {line}" for line in render("mapping.intro", lang).text.split("\n")]
-    for plan in plans:
-        asked = {q.header: q for q in plan.questions}
-        lines += ["", f"[sheets.{_quoted(plan.sheet)}.columns]"]
-        for column in plan.columns:
-            question = asked.get(column.header)
-            if question is None:
-                label = words.label(column.field, lang) if column.field else ""
-                lines.append(f"{_quoted(column.header)} = {_quoted(column.field)}  # {label}".rstrip(" #"))
-                continue
-            ask = render(f"question.{question.code}", lang).text
-            choices = ", ".join(
-                f"{c} ({words.label(c, lang)})" if "." in c else c for c in question.candidates
-            )
-            lines.append(f"# {ask} {choices}")
-            lines.append(f"{_quoted(column.header)} = {_asked(column.field, question.code)}")
-        lines += [
-            f"# {render('question.no-subject', lang).text}" for q in plan.questions if q.code == "no-subject"
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def _asked(field: str, code: str) -> str:
-    option = {"rate-unit": "percent", "date-order": "order"}.get(code)
-    return f'{{ field = {_quoted(field)}, {option} = "{OPEN}" }}' if option else f'"{OPEN}"'
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
-    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
-
-
-def kept(plan: SheetPlan) -> dict[str, Any]:
-    """A decided plan as a mapping, to be remembered for its layout."""
+def kept(plan: SheetPlan, how: str | None = None) -> dict[str, Any]:
+    """A decided plan as a mapping, to be remembered for its layout; `how` it will have been decided."""
     columns: dict[str, Any] = {}
     for column in plan.columns:
-        options = {n: getattr(column, n) for n in sorted(OPTIONS) if getattr(column, n) not in (None, "")}
-        columns[column.header] = {**options, "field": column.field}
+        given: Any = column.field
+        if (before := columns.get(column.key)) is not None:  # a column that fills two fields
+            given = [*([before["field"]] if isinstance(before["field"], str) else before["field"]), given]
+        columns[column.key] = {**options_of(column), "field": given, **({"how": how} if how else {})}
     return {"columns": columns, "checks": dict(plan.checks)}
+
+
+def options_of(column: ColumnPlan) -> dict[str, Any]:
+    """What is said of a column besides its field."""
+    told = {name: getattr(column, name) for name in sorted(OPTIONS - {"field"})}
+    return {name: value for name, value in told.items() if value not in (None, "")}

@@ -1,12 +1,12 @@
-"""Which column is which field: by alias, by memory, by a mapping file; settled by the sheet's other columns
-or by its values where a header is ambiguous; asked once where neither decides. Never guessed.
+"""Which column is which field: by a mapping file, by memory, by its header; `settling` has what a header
+leaves open. Asked once where nothing decides. Never guessed.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
 import polars as pl
@@ -15,15 +15,15 @@ from attrs import evolve
 from loanhub.readings.choices import choice_key
 from loanhub.readings.headers import header_hints
 from loanhub.services.intake import cells as cells_
-from loanhub.services.intake.layout import OWN_COLUMNS, Table, record_columns
+from loanhub.services.intake.evidence import look, read
+from loanhub.services.intake.layout import LETTERED, OWN_COLUMNS, Table, record_columns
+from loanhub.services.intake.likeness import spellings
 from loanhub.services.intake.plans import ColumnPlan, Question, SheetPlan
-from loanhub.services.intake.subjects import PRIMARY, WITHIN, subject_of
+from loanhub.services.intake.settling import ambiguous_key, contradicted, settle
+from loanhub.services.intake.subjects import subject_of
+from loanhub.services.intake.tables import Names
 from loanhub.words import Words
 
-UNIT_BRACKETS: Final = re.compile(
-    r"[（(\[【][^（()）]{0,12}(元|%|％|‰|月|期|天|年|日|必填|选填|yuan|cny|rmb|months?|years?)[^（()）]{0,6}[)）\]】]\s*$",
-    re.IGNORECASE,
-)
 DECORATIONS: Final = (
     "客户",
     "借款人",
@@ -38,35 +38,71 @@ DECORATIONS: Final = (
 )
 """Words before a header that change nothing: 客户学历 is 学历."""
 
-CONFIRMED: Final = frozenset(map(choice_key, ("负债率",)))
-"""Headers that no neighbour and no value can settle: debt to income, or debt to assets."""
-
 SAMPLE: Final = 20_000
 
 
-def known(words: Words, header: str) -> bool:
-    """Whether a header text names a field, for certain or perhaps."""
-    return bool(_alias(words, header)) or _ambiguous_key(words, header) is not None
+def names_of(words: Words, *documents: Mapping[str, Any]) -> Names:
+    """What headers mean here: by the words of the home, and by mappings (file or memory)."""
+    said = _said(*documents)
+
+    @cache
+    def means(header: str) -> str:
+        if (given := said.get(choice_key(header))) is not None:
+            return next(iter(_paths(given)), "")
+        found = None if ambiguous_key(words, header) else alias(words, header)
+        return found[0] if found else ""
+
+    @cache
+    def known(header: str) -> bool:
+        return bool(means(header)) or choice_key(header) in said or ambiguous_key(words, header) is not None
+
+    return Names(known, means)
 
 
-def fingerprint(headers: Sequence[str]) -> str:
-    """The layout a mapping is remembered for: the headers in order, our own columns left out."""
-    keys = [choice_key(h) for h in headers if h not in OWN_COLUMNS]
+def _said(*documents: Mapping[str, Any]) -> dict[str, Any]:
+    """What mappings say of headers, by comparison key; later ones go first."""
+    return {choice_key(h): v for document in documents for h, v in document.get("columns", {}).items()}
+
+
+def _paths(given: Any) -> tuple[str, ...]:
+    """The fields of a column of a mapping: one, several, or none."""
+    told = given if isinstance(given, str | list) else given.get("field", "")
+    return tuple(told) if isinstance(told, list) else (told,) if told else ()
+
+
+def fingerprint(table: Table) -> str:
+    """The layout a mapping is remembered for: the headers in order, our own columns left out.
+
+    Columns called by their letters say nothing of a layout, unless there is no header at all: then their
+    shapes do, so that what was said of one such sheet is not said of all.
+    """
+    if table.header_row == 0:
+        cells = _sample(table)
+        shapes = [(h, look(ColumnPlan(i, h), cells)) for i, h in table.headers.items()]
+        keys = [f"{h} {found.shape if found else ''}" for h, found in shapes]
+    else:
+        headers = table.headers.values()
+        keys = [choice_key(h) for h in headers if h not in OWN_COLUMNS and not LETTERED.match(h)]
     return hashlib.sha256("\n".join(keys).encode()).hexdigest()[:32]
+
+
+def _sample(table: Table) -> pl.DataFrame:
+    return table.sheet.cells(list(table.headers)).filter(table.inside).head(SAMPLE)
 
 
 def decide(table: Table, words: Words, memory: Mapping[str, Any], file: Mapping[str, Any]) -> SheetPlan:
     """The plan of a table; `memory` and `file` are mappings in the form of a mapping file (see docs)."""
     headers = {i: h for i, h in table.headers.items() if h.strip() not in OWN_COLUMNS}
-    said = {choice_key(h): v for h, v in {**memory.get("columns", {}), **file.get("columns", {})}.items()}
+    said = _said(memory, file)
     source = "file" if file.get("columns") else "remembered"
-    columns = [_by_name(words, table, i, h, said, source) for i, h in headers.items()]
-    cells = table.sheet.cells([c.column for c in columns]).filter(pl.col("row") >= table.first).head(SAMPLE)
-    columns, questions = _settle(words, columns, cells)
+    bare = [ColumnPlan(i, h, nth=nth) for i, h, nth in _numbered(headers)]
+    columns = [plan for column in bare for plan in _by_name(words, table, column, said, source)]
+    cells = _sample(table)
+    columns, questions = settle(words, columns, cells)
     columns, doubles = _doubles(columns, cells)
     columns, units = _units(words, columns, cells)
+    questions += doubles + units + contradicted(words, columns, cells)
     subject = subject_of(c.field for c in columns)
-    questions += doubles + units
     if subject is None:
         questions.append(Question(-1, "", "no-subject", ()))
     return SheetPlan(
@@ -74,100 +110,63 @@ def decide(table: Table, words: Words, memory: Mapping[str, Any], file: Mapping[
         header_row=table.header_row,
         first=table.first,
         subject=subject or "",
-        columns=tuple(columns),
-        fingerprint=fingerprint(list(headers.values())),
+        columns=tuple(_seen(words, plan, cells) for plan in columns),
+        fingerprint=fingerprint(table),
         checks={**memory.get("checks", {}), **file.get("checks", {})},
         questions=tuple(questions),
         record=record_columns(table.headers),
+        place=table.place,
+        last=table.last,
     )
 
 
+def _numbered(headers: Mapping[int, str]) -> Iterator[tuple[int, str, int]]:
+    """Columns and headers, with which of that name each is."""
+    seen: dict[str, int] = {}
+    for column, header in headers.items():
+        key = choice_key(header)
+        seen[key] = seen.get(key, 0) + 1
+        yield column, header, seen[key]
+
+
 def _by_name(
-    words: Words, table: Table, column: int, header: str, said: Mapping[str, Any], source: str
-) -> ColumnPlan:
-    """What the names alone say: a mapping first, then the aliases."""
-    plan = ColumnPlan(column, header)
-    if (given := said.get(choice_key(header))) is not None:
-        options: dict[str, Any] = {"field": given} if isinstance(given, str) else dict(given)
-        return evolve(plan, how=source, **{k: v for k, v in options.items() if v is not None})
-    group = table.combined.get(column)
-    if group and (path := words.aliases.get(choice_key(group))):
-        return evolve(plan, field=path, how="group")
-    if _ambiguous_key(words, header):
-        return plan
-    path, how = _alias(words, header) or ("", "unknown")
-    return evolve(plan, field=path, how=how)
+    words: Words, table: Table, plan: ColumnPlan, said: Mapping[str, Any], source: str
+) -> list[ColumnPlan]:
+    """What the names alone say: a mapping first, then the aliases. Twice where a column fills two fields."""
+    header = plan.header
+    if (given := said.get(choice_key(plan.key))) is not None:
+        options = {} if isinstance(given, str | list) else {k: v for k, v in given.items() if v is not None}
+        plan = evolve(plan, **{"how": source, **options, "field": ""})
+        return [evolve(plan, field=path) for path in _paths(given)] or [plan]
+    group = table.combined.get(plan.column)
+    if group and (found := alias(words, group)):
+        return [evolve(plan, field=found[0], how="group")]
+    if ambiguous_key(words, header):
+        return [plan]
+    path, how = alias(words, header) or ("", "unknown")
+    return [evolve(plan, field=path, how=how)]
 
 
-def _keys(header: str) -> list[str]:
-    bare = UNIT_BRACKETS.sub("", header)
-    return [choice_key(header), choice_key(bare)]
-
-
-def _alias(words: Words, header: str) -> tuple[str, str] | None:
-    keys = _keys(header)
+def alias(words: Words, header: str) -> tuple[str, str] | None:
+    """The field a header names for certain, and how: alias, or decorated."""
+    keys = spellings(header)
     for key in keys:
         if path := words.aliases.get(key):
             return path, "alias"
     for word in DECORATIONS:
-        rest = keys[1].removeprefix(word)
-        if rest != keys[1] and (path := words.aliases.get(rest)):
-            return path, "decorated"
+        for key in keys:
+            rest = key.removeprefix(word)
+            if rest != key and (path := words.aliases.get(rest)):
+                return path, "decorated"
     return None
 
 
-def _ambiguous_key(words: Words, header: str) -> str | None:
-    return next((key for key in _keys(header) if key in words.ambiguous), None)
-
-
-def _settle(
-    words: Words, columns: list[ColumnPlan], cells: pl.DataFrame
-) -> tuple[list[ColumnPlan], list[Question]]:
-    """Ambiguous headers: by the other columns, then because only one reading fits, else a question."""
-    questions: list[Question] = []
-    for place, plan in enumerate(columns):
-        key = _ambiguous_key(words, plan.header)
-        if plan.how != "unknown":
-            continue
-        if key is None:
-            columns[place] = _by_values(words, columns, plan, cells)
-            continue
-        taken = {c.field for c in columns if c.field}
-        candidates = [p for p in words.ambiguous[key] if words.in_use(p) and p not in taken]
-        fits = [p for p in candidates if cells_.fits(words, p, plan, cells)]
-        spoken = not fits and cells_.filled(plan, cells)  # there are values, but no reading fits all
-        chosen = None if key in CONFIRMED else _by_neighbours(taken, candidates if spoken else fits)
-        if chosen:
-            columns[place] = evolve(plan, field=chosen, how="neighbours")
-        elif len(fits) == 1 and len(candidates) > 1 and key not in CONFIRMED:
-            columns[place] = evolve(plan, field=fits[0], how="values")
-        elif fits or (spoken and candidates):
-            asked = tuple(fits or candidates)
-            questions.append(Question(plan.column, plan.header, "which-field", asked))
-    return columns, questions
-
-
-def _by_neighbours(taken: set[str], candidates: list[str]) -> str | None:
-    subject = subject_of(taken)
-    if subject is None:
-        return None
-    primary = [p for p in candidates if p.split(".")[0] in PRIMARY[subject]]
-    within = [p for p in candidates if p.split(".")[0] in WITHIN[subject]]
-    for group in (primary, within):
-        if len(group) == 1:
-            return group[0]
-        if group:
-            return None
-    return None
-
-
-def _by_values(words: Words, columns: list[ColumnPlan], plan: ColumnPlan, cells: pl.DataFrame) -> ColumnPlan:
-    """A column whose header is unknown, whose values prove what it is: IDs by checksum, mobile numbers."""
-    taken = {c.field for c in columns if c.field}
-    for path in ("customer.id_number", "customer.mobile"):
-        if path not in taken and words.in_use(path) and cells_.proves(path, plan, cells):
-            return evolve(plan, field=path, how="values")
-    return plan
+def _seen(words: Words, plan: ColumnPlan, cells: pl.DataFrame) -> ColumnPlan:
+    """The plan with what its values say: of the field it is read as, else of what they look like."""
+    if plan.evidence is not None:
+        return plan
+    found = read(words, plan, cells) if plan.field else look(plan, cells)
+    return evolve(plan, evidence=found)
 
 
 def _doubles(columns: list[ColumnPlan], cells: pl.DataFrame) -> tuple[list[ColumnPlan], list[Question]]:

@@ -9,9 +9,30 @@ from attrs import asdict, field, frozen
 
 
 @frozen
+class Evidence:
+    """What the values of a column say: `fits` of `of` filled cells looked at are of this `shape`.
+
+    `shape`: resident_id, uscc, mobile, card, date, term; or read: they read as the field without a problem.
+    """
+
+    shape: str
+    fits: int
+    of: int
+
+    @property
+    def share(self) -> float:
+        """The part that fits, 0 to 1."""
+        return self.fits / self.of if self.of else 0.0
+
+
+@frozen
 class ColumnPlan:
     """One column as decided: `field` is a path, or empty when the column is not read. `how`: alias, group,
-    decorated, neighbours, values, remembered, file, or unknown, repeated.
+    decorated, neighbours, values, fuzzy, recalled (the values of an earlier sheet), remembered, file, or
+    unknown, repeated.
+
+    A column that fills two fields stands twice. `values`: other words for its cells, as a mapping says.
+    `nth`: which of several columns with one header it is.
     """
 
     column: int
@@ -24,12 +45,20 @@ class ColumnPlan:
     percent: str | None = None
     epoch: str | None = None
     order: str | None = None
+    values: Mapping[str, str] | None = None
+    evidence: Evidence | None = None
+    nth: int = 1
+
+    @property
+    def key(self) -> str:
+        """What a mapping calls the column: its header; the second of that name is `HEADER ×2`."""
+        return self.header if self.nth == 1 else f"{self.header} ×{self.nth}"
 
 
 @frozen
 class Question:
-    """What a person must decide about a column: `code` is which-field, two-alike, rate-unit, date-order or
-    no-subject.
+    """What a person must decide about a column: `code` is which-field, looks-like, header-contradicts,
+    two-alike, rate-unit, date-order or no-subject.
     """
 
     column: int
@@ -40,7 +69,10 @@ class Question:
 
 @frozen
 class SheetPlan:
-    """How one sheet is read, shown in the report and remembered. `subject` is the kind of its rows."""
+    """How one table is read, shown in the report and remembered. `subject` is the kind of its rows.
+
+    `place` counts the tables of its sheet from 1; `last` is its last row, None: the end of the sheet.
+    """
 
     sheet: str
     header_row: int
@@ -52,6 +84,8 @@ class SheetPlan:
     questions: tuple[Question, ...] = ()
     record: tuple[int, int] | None = None
     """The two columns of an export that name the record and its version."""
+    place: int = 1
+    last: int | None = None
 
     @property
     def fields(self) -> dict[str, ColumnPlan]:
@@ -60,12 +94,15 @@ class SheetPlan:
 
     def as_json(self) -> dict[str, Any]:
         """For the batch's decisions and for `mapping show`."""
-        return asdict(self, filter=lambda a, v: v not in (None, "", ()) or a.name == "field")
+        return asdict(self, filter=lambda a, v: a.name == "field" or not _plain(a.name, v))
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> SheetPlan:
         """The plan as kept with a batch."""
-        columns = tuple(ColumnPlan(**column) for column in values.get("columns", ()))
+        columns = tuple(
+            ColumnPlan(**{**c, "evidence": Evidence(**c["evidence"]) if "evidence" in c else None})
+            for c in values.get("columns", ())
+        )
         questions = tuple(
             Question(**{**question, "candidates": tuple(question.get("candidates", ()))})
             for question in values.get("questions", ())
@@ -73,3 +110,8 @@ class SheetPlan:
         record = tuple(values["record"]) if values.get("record") else None
         plain = {"subject": "", **values, "columns": columns, "questions": questions, "record": record}
         return cls(**plain)
+
+
+def _plain(name: str, value: Any) -> bool:
+    """Whether an attribute says nothing but what it says everywhere."""
+    return value in (None, "", ()) or (name in ("nth", "place") and value == 1)

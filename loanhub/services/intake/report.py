@@ -115,16 +115,25 @@ def decisions(kept: Mapping[str, Any], words: Words, lang: Lang) -> Iterable[lis
         yield [render(f"report.column.{name}", lang).text for name in ("header", "field", "how", "meaning")]
         for column in plan["columns"]:
             path = column.get("field", "")
-            how = render(f"how.{column['how']}", lang).text
-            yield [column["header"], words.label(path, lang) if path else "", how, _meaning(column, lang)]
+            how = render(f"how.{column['how']}", lang).text + _witness(column, lang)
+            yield [column["header"], words.label(path, lang) if path else "", how, meaning(column, lang)]
         for note, count in sheet.get("left_out", {}).items():
             yield [render(f"left.{note}", lang).text, count]
         for note in sheet.get("notes", ()):
             yield [render(note, lang).text]
 
 
-def _meaning(column: Mapping[str, Any], lang: Lang) -> str:
-    unit = column.get("unit", "")
+def _witness(column: Mapping[str, Any], lang: Lang) -> str:
+    """What the values of a column said, where it adds to how it was found."""
+    found = column.get("evidence")
+    if found is None or (found["shape"] == "read" and found["fits"] == found["of"]):
+        return ""
+    return f" ({render('evidence.' + found['shape'], lang, **found).text})"
+
+
+def meaning(column: Mapping[str, Any], lang: Lang) -> str:
+    """The unit and other meanings of a column as kept, in words."""
+    unit = column.get("unit") or ""
     parts = [
         render(f"meaning.{unit}", lang).text if str(unit).isascii() and str(unit).isalpha() else str(unit)
     ]

@@ -8,6 +8,9 @@ from typing import Final
 REFERENCES: Final = frozenset({"loan.loan_no", "loan.contract_no", "loan.application_no", "loan.product"})
 """Loan columns that only point at a loan."""
 
+PEOPLE: Final = frozenset({"customer.name", "customer.id_number", "customer.uscc", "customer.customer_no"})
+"""Columns that say who a row is about."""
+
 PRIMARY: Final[dict[str, tuple[str, ...]]] = {
     "loans": ("loan",),
     "receipts": ("receipt", "instalment"),
@@ -48,7 +51,7 @@ def subjects_of(paths: Iterable[str]) -> list[str]:
         subjects.append("followups")
     if "collateral" in kinds and "loans" not in subjects:
         subjects.append("collateral")
-    if not subjects and "customer.name" in found:
+    if not subjects and found & PEOPLE:
         subjects.append("customers")
     return subjects
 
@@ -64,5 +67,5 @@ def subject_of(paths: Iterable[str]) -> str | None:
 
 def _has_key(found: set[str], subjects: list[str]) -> bool:
     loan = bool(found & {"loan.loan_no", "loan.contract_no"})
-    person = bool(found & {"customer.name", "customer.id_number", "customer.uscc", "customer.customer_no"})
+    person = bool(found & PEOPLE)
     return loan if {"receipts", "collateral"} & set(subjects) else loan or person

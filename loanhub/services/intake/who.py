@@ -220,13 +220,20 @@ def reject_unfit(landing: Landing) -> None:
         landing.reject(loan.is_null(), "loan-unknown", "loan.loan_no")
     rows = landing.rows
     needs = pl.col("#customer").is_null() & pl.lit(_needs_person(landing))
-    missing = rows.select(needs.alias("m")).to_series() & _absent(landing, "customer.name")
+    missing = rows.select(needs.alias("m")).to_series() & _nameless(landing)
     landing.reject(missing, "customer-name-missing", "customer.name")
     if subjects_of(landing.paths) == ["followups"]:
         unknown = landing.rows.select(
             (pl.col("#customer").is_null() & pl.col("#weak")).alias("u")
         ).to_series()
         landing.reject(unknown, "customer-unclear", "customer.name")
+
+
+def _nameless(landing: Landing) -> pl.Series:
+    """Rows that name nobody. A sheet without a column of names may know its people by their numbers."""
+    if "customer.name" in landing.paths or "customer.customer_no" not in landing.paths:
+        return _absent(landing, "customer.name")
+    return _absent(landing, "customer.customer_no")
 
 
 def _needs_person(landing: Landing) -> bool:

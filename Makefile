@@ -37,6 +37,7 @@ bench: .venv/ready-bench ## rows, CPU seconds and memory of an intake, beside pa
 lock: | python ## write the lock files anew (UPGRADE=1 takes newer versions)
 	@test -n "$(UV)" || test -x .venv/bin/uv || { $(PYTHON) -m venv .venv && $(PY) -m pip install -q uv; }
 	$(call compile,requirements.lock)
+	$(call compile,requirements-demo.lock,--extra demo -c requirements.lock)
 	$(call compile,requirements-test.lock,--extra test -c requirements.lock)
 	$(call compile,requirements-bench.lock,--extra bench -c requirements.lock -c requirements-test.lock)
 
@@ -45,8 +46,9 @@ clean: ## remove .venv and everything built; no institution's home is touched
 	find loanhub sync_agent plugins config tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp each, so that installing happens once; the locks agree, so one .venv serves all three.
-.venv/ready-run: requirements.lock $(BUILD_FROM) | python
-	$(call install,requirements.lock)
+# requirements.lock is what an institution needs: the demo has a storage server besides.
+.venv/ready-run: requirements-demo.lock $(BUILD_FROM) | python
+	$(call install,requirements-demo.lock)
 .venv/ready-test: requirements-test.lock $(BUILD_FROM) | python
 	$(call install,requirements-test.lock)
 .venv/ready-bench: requirements-bench.lock $(BUILD_FROM) | python

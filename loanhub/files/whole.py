@@ -59,7 +59,10 @@ def write_new(path: Path, content: bytes, *, by: Path | None = None) -> bool:
 
 
 def _placed(path: Path, content: bytes, by: Path) -> bool:
-    with saying_full(by), NamedTemporaryFile(dir=by, prefix=".", suffix=".tmp", delete=False) as stream:
+    with (
+        saying_full(path.parent),
+        NamedTemporaryFile(dir=by, prefix=".", suffix=".tmp", delete=False) as stream,
+    ):
         temporary, placed = Path(stream.name), False
         try:
             stream.write(content)

@@ -45,6 +45,7 @@ __all__ = [
     "spawn",
     "stop_event",
     "sync_folder",
+    "tethered",
     "tree_memory",
 ]
 
@@ -55,6 +56,7 @@ limit_self = here.limit_self
 make_private = here.make_private
 open_plain = here.open_plain
 sync_folder = here.sync_folder
+tethered = here.tethered
 tree_memory = here.tree_memory
 
 

@@ -12,7 +12,7 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO, Final
@@ -31,6 +31,10 @@ MOUNTS: Final = Path("/proc/self/mountinfo")
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
 _PARENT_DEATH_SIGNAL = 1
+_TETHER: Final = (
+    "import os, sys; from loanhub.system import die_with_parent; die_with_parent(int(sys.argv[1])); "
+    "os.execv(sys.argv[2], sys.argv[2:])"
+)
 _OUT_OF_MEMORY = re.compile(rb"memory allocation of \d+ bytes failed|bad_alloc|MemoryError|[Oo]ut of memory")
 
 
@@ -169,6 +173,11 @@ def die_with_parent(parent: int) -> bool:
     if os.getppid() != parent:  # it died before the wish was made
         os._exit(1)
     return True
+
+
+def tethered(command: Sequence[str]) -> list[str]:
+    """`command` such that its process ends with this one (Linux), by a step between that makes the wish."""
+    return [sys.executable, "-c", _TETHER, str(os.getpid()), *command]
 
 
 def cause_of_death(status: int, last_words: bytes) -> Death:

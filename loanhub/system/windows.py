@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath, PureWindowsPath
 from typing import Any, BinaryIO, Final
 
@@ -223,6 +223,11 @@ def cut_network() -> bool:
 def die_with_parent(parent: int) -> bool:
     """True: the job ends its processes when the parent's handle closes."""
     return True
+
+
+def tethered(command: Sequence[str]) -> list[str]:
+    """`command` as it is: only children that `popen_arguments` starts are in the job that ends with us."""
+    return list(command)
 
 
 def cause_of_death(status: int, last_words: bytes) -> Death:

@@ -39,6 +39,8 @@ def open_folder(address: str, settings: Mapping[str, Any]) -> FolderRemote:
 def _path(address: str) -> Path:
     if address.startswith("file:"):
         place = urlsplit(address)
+        if "@" in place.netloc:
+            raise Misconfigured("remote-address-secret")
         if place.netloc not in ("", "localhost") or not place.path.strip("/"):
             raise Misconfigured("remote-address-unclear", address=address)
         return Path(url2pathname(place.path))

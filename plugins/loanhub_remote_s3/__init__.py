@@ -1,0 +1,30 @@
+"""Keeps backups in object storage that speaks S3: of a provider, or of a server of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from loanhub import RemoteKind, hookimpl
+
+if TYPE_CHECKING:
+    from loanhub_remote_s3.bucket import S3Remote
+
+
+def open_s3(address: str, settings: Mapping[str, Any]) -> S3Remote:
+    """The remote of `s3://bucket/prefix`; nothing is asked of the network yet.
+
+    Settings (each has the AWS variable of the environment as its default): docs/remotes.md. Raises
+    Misconfigured for an address, a setting or an endpoint that cannot be meant.
+    """
+    from loanhub_remote_s3.bucket import S3Remote
+    from loanhub_remote_s3.opening import Place, Wishes, client
+
+    wishes = Wishes.of(settings)
+    return S3Remote(Place.of(address), client(wishes), wishes.patience)
+
+
+@hookimpl
+def remotes() -> Sequence[RemoteKind]:
+    """Object storage."""
+    return [RemoteKind("s3", open_s3)]

@@ -59,7 +59,12 @@ class Place:
         scheme, _, rest = address.partition("://")
         bucket, _, prefix = rest.partition("/")
         prefix = prefix.strip("/")
-        if scheme != "s3" or not _BUCKET.fullmatch(bucket) or not _PREFIX.fullmatch(prefix) or "//" in prefix:
+        if (
+            scheme.lower() != "s3"
+            or not _BUCKET.fullmatch(bucket)
+            or not _PREFIX.fullmatch(prefix)
+            or "//" in prefix
+        ):
             raise Misconfigured("remote-address-unclear", address=address)
         return cls(bucket, f"{prefix}/" if prefix else "")
 

@@ -6,12 +6,14 @@ docs/vault-format.md section 6 is the format.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, Final
 
 from loanhub import Busy, Damaged, Misconfigured, Remote
 from sync_agent.blobs import LARGEST_BLOB
 from sync_agent.vault import sealed, strict
 from sync_agent.vault.commits import Commit, check_body
+from sync_agent.vault.index import Index
 from sync_agent.vault.keys import VaultKeys
 from sync_agent.vault.names import base_name, object_in, sequence_in
 from sync_agent.vault.putting import put_settled
@@ -21,8 +23,8 @@ from sync_agent.vault.state import State
 VERSION: Final = 1
 COMMITS_BETWEEN: Final = 32
 BLOBS_BETWEEN: Final = 200_000
-PART: Final = 24 * 1024 * 1024
-"""Bytes of records at which a base is closed and another one begun."""
+FULL: Final = 200_000
+"""Blobs at which a base is closed and another one begun; a full one is written again after a prune only."""
 _FIELDS: Final = ("version", "sequence", "hash", "segments", "snapshots", "doomed", "epoch", "retired",
                   "floor", "devices")  # fmt: skip
 _SNAPSHOT: Final = ("sequence", "hash", "time", "device", "body")
@@ -50,46 +52,48 @@ def write_base(remote: Remote, keys: VaultKeys, state: State, *, whole: bool = F
     """
     if state.named is not None:
         _take_over(remote, keys, state, state.named)
-    kept, taken = list(state.segments), [record for _, record in state.fresh]
-    blobs = _blobs(taken)
+    kept, taken, blobs = list(state.segments), [], state.fresh_blobs
     whole |= state.pruned > state.base_sequence
-    while kept and (whole or kept[-1][1] < 2 * blobs):
+    while kept and (whole or kept[-1][1] < min(2 * blobs, FULL)):
         name, more = kept.pop()
-        taken += _records_of(remote, keys, name)
+        taken.append(name)
         blobs += more
-    _store(remote, keys, state, kept, _present(taken, state))
+    older = (record for name in taken for record in _records_of(remote, keys, name))
+    _store(remote, keys, state, kept, chain((record for _, record in state.fresh), older))
 
 
 def _take_over(remote: Remote, keys: VaultKeys, state: State, name: str) -> None:
     """Builds on a base that somebody else named."""
-    found, records = _read(remote, keys, name)
-    state.build_on([*found.segments, (name, _blobs(records))], found.sequence)
-
-
-def _present(records: Iterable[Record], state: State) -> list[Record]:
-    found = {record.object_id: record for record in records}
-    return [record for object_id, record in found.items() if state.index.pack(object_id) is not None]
+    found, blobs = _read(remote, keys, name)
+    state.build_on([*found.segments, (name, blobs)], found.sequence)
 
 
 def _store(
-    remote: Remote, keys: VaultKeys, state: State, kept: list[tuple[str, int]], records: list[Record]
+    remote: Remote, keys: VaultKeys, state: State, kept: list[tuple[str, int]], records: Iterable[Record]
 ) -> None:
-    *full, last = list(_parts(records)) or [[]]
-    segments = [*kept, *((put_base(remote, keys, part, None), _blobs(part)) for part in full)]
-    name = put_base(remote, keys, last, _state_bytes(state, segments))
-    state.build_on([*segments, (name, _blobs(last))], state.sequence)
+    parts = _parts(records, state.index)
+    part = next(parts, [])
+    for following in parts:
+        kept.append((put_base(remote, keys, part, None), _blobs(part)))
+        part = following
+    name = put_base(remote, keys, part, _state_bytes(state, kept))
+    state.build_on([*kept, (name, _blobs(part))], state.sequence)
     state.unannounced = name
 
 
-def _parts(records: list[Record]) -> Iterator[list[Record]]:
+def _parts(records: Iterable[Record], index: Index) -> Iterator[list[Record]]:
+    """Records of packs that are there, each once, in parts of about `FULL` blobs."""
     part: list[Record] = []
-    size = 0
+    blobs, seen = 0, set()
     for record in records:
+        if record.object_id in seen or index.pack(record.object_id) is None:
+            continue
+        seen.add(record.object_id)
         part.append(record)
-        size += 28 + 37 * len(record.directory)
-        if size >= PART:
+        blobs += len(record.directory)
+        if blobs >= FULL:
             yield part
-            part, size = [], 0
+            part, blobs = [], 0
     if part:
         yield part
 
@@ -145,25 +149,29 @@ def read_base(remote: Remote, keys: VaultKeys, name: str) -> State:
 
     Raises NotFound, Damaged `vault-object-damaged`, Misconfigured `vault-newer` and `vault-newer-version`.
     """
-    state, records = _read(remote, keys, name)
+    state, blobs = _read(remote, keys, name)
     doomed = dict(state.doomed)
-    for segment, _ in state.segments:
+    segments = [*state.segments, (name, blobs)]
+    for segment, _ in segments:
         state.index.add_all(_records_of(remote, keys, segment))
-    state.index.add_all(records)
     state.doom(doomed)
-    state.build_on([*state.segments, (name, _blobs(records))], state.sequence)
+    state.build_on(segments, state.sequence)
     return state
 
 
-def _read(remote: Remote, keys: VaultKeys, name: str) -> tuple[State, list[Record]]:
-    """The state without its index, and the base's own records."""
-    records, content = _open(remote, keys, name)
-    if content is None:
-        raise Damaged("vault-object-damaged", name=name)
+def _read(remote: Remote, keys: VaultKeys, name: str) -> tuple[State, int]:
+    """The state without its index, and how many blobs the base lists itself."""
+    found = _open(remote, keys, name)
+    content, blobs = b"", 0
+    for position, kind in enumerate(found.directory.kinds.tolist()):
+        if kind == sealed.STATE:
+            content += found.plain(position)
+        else:
+            blobs += _blobs(read_records(found.plain(position), name))
     fields = strict.read_fields(content, _FIELDS, name)
     if strict.number(fields["version"], name) != VERSION:
         raise Misconfigured("vault-newer-version", version=fields["version"], known=VERSION)
-    return _state_of(fields, name), records
+    return _state_of(fields, name), blobs
 
 
 def _state_of(fields: dict[str, Any], name: str) -> State:
@@ -211,20 +219,16 @@ def _doomed(raw: object, name: str) -> dict[str, int]:
     return {one: strict.number(plan, name, least=1) for one, plan in raw.items()}
 
 
-def _records_of(remote: Remote, keys: VaultKeys, name: str) -> list[Record]:
-    return _open(remote, keys, name)[0]
+def _records_of(remote: Remote, keys: VaultKeys, name: str) -> Iterator[Record]:
+    """The records of a base, some in memory at a time."""
+    found = _open(remote, keys, name)
+    for position, kind in enumerate(found.directory.kinds.tolist()):
+        if kind == sealed.RECORDS:
+            yield from read_records(found.plain(position), name)
 
 
-def _open(remote: Remote, keys: VaultKeys, name: str) -> tuple[list[Record], bytes | None]:
-    """The records of a base, and its state, if it has one."""
+def _open(remote: Remote, keys: VaultKeys, name: str) -> sealed.SealedObject:
     found = sealed.open_object(keys.of_epoch, keys.aad, remote.get(name), sealed.BASE, name)
     if found.made.object_id != object_in(name):
         raise Damaged("vault-object-damaged", name=name)
-    records, content = [], b""
-    for position, kind in enumerate(found.directory.kinds.tolist()):
-        plain = found.plain(position)
-        if kind == sealed.RECORDS:
-            records += list(read_records(plain, name))
-        else:
-            content += plain
-    return records, content or None
+    return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from sync_agent.vault.records import Record
 
 REST: Final = ID_BYTES - 8
 WORD: Final = 2**32
+_T = TypeVar("_T", bound=np.generic)
 
 
 @frozen
@@ -52,6 +53,11 @@ class BlobColumns:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    @property
+    def others(self) -> tuple[npt.NDArray[Any], ...]:
+        """All columns but the keys."""
+        return self.rest, self.pack, self.offset, self.length
 
     @cached_property
     def _views(self) -> tuple[memoryview, memoryview]:
@@ -109,17 +115,42 @@ def _columns(
     return BlobColumns(keys, np.ascontiguousarray(ids[:, 8:]).reshape(-1), pack, offset, length)
 
 
-def merged(parts: Sequence[BlobColumns], gone: npt.NDArray[np.bool_] | None = None) -> BlobColumns:
-    """All of `parts` in order, without the rows of packs that are `gone` (bool [packs])."""
+def joined(parts: Sequence[BlobColumns]) -> BlobColumns:
+    """All of `parts`, in order of id."""
     keys = np.concatenate([part.keys for part in parts])
-    pack = np.concatenate([part.pack for part in parts])
+    together = [np.concatenate(columns) for columns in zip(*(part.others for part in parts), strict=True)]
     order = np.argsort(keys, kind="stable")
-    if gone is not None:
-        order = order[~gone[pack[order]]]
-    rest = np.concatenate([part.rest for part in parts]).reshape(len(keys), REST)[order].reshape(-1)
-    offset = np.concatenate([part.offset for part in parts])[order]
-    length = np.concatenate([part.length for part in parts])[order]
-    return BlobColumns(keys[order], rest, pack[order], offset, length)
+    rest = together[0].reshape(len(keys), REST)[order].reshape(-1)
+    return BlobColumns(keys[order], rest, *(column[order] for column in together[1:]))
+
+
+def inserted(columns: BlobColumns, new: BlobColumns) -> BlobColumns:
+    """Both, in order; cheap when `new` is small, and with no more memory than the result takes."""
+    places = np.searchsorted(columns.keys, new.keys, side="right") + np.arange(len(new))
+    old = np.ones(len(columns) + len(new), np.bool_)
+    old[places] = False
+
+    def both(mine: npt.NDArray[_T], theirs: npt.NDArray[_T], width: int = 1) -> npt.NDArray[_T]:
+        found = np.empty((len(old), width), mine.dtype)
+        found[old] = mine.reshape(-1, width)
+        found[places] = theirs.reshape(-1, width)
+        return found.reshape(-1)
+
+    return BlobColumns(
+        both(columns.keys, new.keys),
+        both(columns.rest, new.rest, REST),
+        both(columns.pack, new.pack),
+        both(columns.offset, new.offset),
+        both(columns.length, new.length),
+    )
+
+
+def kept(columns: BlobColumns, rows: npt.NDArray[np.bool_]) -> BlobColumns:
+    """The chosen rows (bool [n])."""
+    rest = columns.rest.reshape(-1, REST)[rows].reshape(-1)
+    return BlobColumns(
+        columns.keys[rows], rest, columns.pack[rows], columns.offset[rows], columns.length[rows]
+    )
 
 
 def rows(record: Record) -> Iterator[tuple[bytes, int, int]]:

@@ -14,7 +14,9 @@ from sync_agent.vault.columns import (
     Spot,
     columns_from,
     columns_of,
-    merged,
+    inserted,
+    joined,
+    kept,
     no_columns,
     rows,
     spot_of,
@@ -65,24 +67,35 @@ class Index:
             if blob_id in self._waiting:
                 self.settle()  # a second copy stands beside the first in the columns only
             self._waiting[blob_id] = Spot(number, offset, length).to_number()
-        if len(self._waiting) > max(FEWEST_WAITING, len(self._sorted) // 8):
+        if len(self._waiting) > max(FEWEST_WAITING, len(self._sorted) // 32):
             self.settle()
 
     def add_all(self, records: Iterable[Record]) -> None:
-        """Many packs, sorted in at once."""
-        parts = [self._sorted]
+        """Many packs, sorted in some at a time."""
+        parts: list[BlobColumns] = []
+        blobs = 0
         for record in records:
             number = self._new_number(record)
-            if number is not None:
-                parts.append(columns_of(record, number))
-        self._sorted = merged(parts)
+            if number is None:
+                continue
+            parts.append(columns_of(record, number))
+            blobs += len(record.directory)
+            if blobs > max(FEWEST_WAITING, len(self._sorted) // 4):
+                self._sorted = inserted(self._sorted, joined(parts))
+                parts, blobs = [], 0
+        if parts:
+            self._sorted = inserted(self._sorted, joined(parts))
 
     def settle(self) -> BlobColumns:
         """Everything in the columns, without packs that are gone."""
-        gone = np.array([pack.gone for pack in self.packs], np.bool_)
-        if self._waiting or bool(gone[self._sorted.pack].any()):
-            self._sorted = merged([self._sorted, columns_from(self._waiting)], gone)
+        if self._waiting:
+            new = joined([columns_from(self._waiting)])
             self._waiting = {}
+            self._sorted = inserted(self._sorted, new)
+        gone = np.array([pack.gone for pack in self.packs], np.bool_)
+        lost = gone[self._sorted.pack]
+        if lost.any():
+            self._sorted = kept(self._sorted, ~lost)
         return self._sorted
 
     def doom(self, object_id: bytes, *, doomed: bool = True) -> None:

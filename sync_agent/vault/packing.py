@@ -19,7 +19,7 @@ from sync_agent.vault.records import Record
 
 PACK_FULL: Final = 16 * 1024 * 1024
 """Bytes of frames at which a pack is closed."""
-MOST_BLOBS: Final = sealed.MOST_FRAMES - 1
+MOST_BLOBS: Final = 32_767
 SMALL: Final = 32 * 1024
 """Bytes up to which handing a blob to another thread costs more than compressing it."""
 _COMPRESSORS: Final = 2

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from sync_agent.vault.vault import Vault
 
 PACKS_BETWEEN: Final = 64
-"""Packs after which a long backup commits what it has, so that a killed one goes on from there."""
+BLOBS_BETWEEN: Final = 100_000
+"""Packs or blobs after which a long backup commits what it has, so that a killed one goes on from there."""
 
 
 @frozen(eq=False)
@@ -97,7 +98,7 @@ class Writer(Blobs):
     def _collect(self) -> None:
         for record in self._packer.finished():
             self._stored(record)
-        if len(self._records) >= PACKS_BETWEEN:
+        if len(self._records) >= PACKS_BETWEEN or len(self._own) >= BLOBS_BETWEEN:
             self._commit_packs()
 
     def _stored(self, record: Record) -> None:

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from difflib import SequenceMatcher
 from typing import Final
 
 from attrs import frozen
@@ -35,18 +37,21 @@ FILLERS: Final = re.compile(
 TRADITIONAL: Final = str.maketrans(
     "業個產價會備養冊農決況準幾劃別製辦務動單歷曆參發號員週國復複實審對屬歲崗應開歸當錄徑徵總態戶執撫護報擔據數"
     "時來構機稅種稱簽類係繫緊約級納線細終經結絕統續維綜編網罰聯職獲營見計訂訊記論訪證証評識話詢詳請諾負責賬帳質"
-    "貸資贍還進郵銀長門間陽陰際險預額風驗餘電碼與從現狀齡註濟關償內書項幣貨處點",
+    "貸資贍還進郵銀長門間陽陰際險預額風驗餘電碼與從現狀齡註濟關償內書項幣貨處點寫選欄填",
     "业个产价会备养册农决况准几划别制办务动单历历参发号员周国复复实审对属岁岗应开归当录径征总态户执抚护报担据数"
     "时来构机税种称签类系系紧约级纳线细终经结绝统续维综编网罚联职获营见计订讯记论访证证评识话询详请诺负责账账质"
-    "贷资赡还进邮银长门间阳阴际险预额风验余电码与从现状龄注济关偿内书项币货处点",
+    "贷资赡还进邮银长门间阳阴际险预额风验余电码与从现状龄注济关偿内书项币货处点写选栏填",
 )
 """Traditional characters of the headers that are known, to the simplified ones they are known in."""
 
 MEANING: Final = frozenset(
     "原新旧前后非未已应实总次父母首末上下主副本他另各其无有不双单共夫妻男女年月日天期季周率额比数息罚费税险差"
-    "利还放收付借贷保押人0123456789%‰一二三四五六七八九十"
+    "利还放收付借贷保押人号名0123456789%‰一二三四五六七八九十"
 )
 """Characters that change what a header means: with or without one of them it is another header."""
+
+FAR: Final = 0.6
+"""Likeness below which two headers have nothing to do with each other."""
 
 LEAST_HAN: Final = 4
 LEAST_LATIN: Final = 6
@@ -71,7 +76,7 @@ def spellings(header: str) -> list[str]:
     """The comparison keys of a header: as it stands, then without what says nothing of its meaning."""
     plain = tidy(header)
     bare = MARKS.sub("", BRACKETS.sub("", tidy(NUMBERING.sub("", header))))
-    found = [plain, BRACKETS.sub("", plain), bare, FILLERS.sub("", bare)]
+    found = [plain, BRACKETS.sub("", plain), bare, FILLERS.sub("", bare.translate(TRADITIONAL))]
     keys = [choice_key(text) for text in found]
     keys += [key.translate(TRADITIONAL) for key in keys]
     return [key for key in dict.fromkeys(keys) if key]
@@ -83,9 +88,22 @@ def near(words: Words, header: str) -> list[Near]:
     keys = spellings(header)[-2:]
     for alias, path in words.aliases.items():
         for key in keys:
-            if how := slip(key, alias):
+            if abs(len(key) - len(alias)) <= 1 and (how := slip(key, alias)):
                 found[path] = min(how, found.get(path, how), key=(SLIP, SHORT, OTHER).index)
     return [Near(path, how) for path, how in found.items()]
+
+
+def closest(words: Words, header: str, paths: Collection[str]) -> str:
+    """The one of some fields whose headers are most like this one, however far; empty if none is at all."""
+    matcher, best = SequenceMatcher(autojunk=False), (FAR, "")
+    for key in spellings(header)[-2:]:
+        matcher.set_seq2(key)
+        for alias, path in words.aliases.items():
+            if path in paths:
+                matcher.set_seq1(alias)
+                if matcher.real_quick_ratio() >= best[0] and (ratio := matcher.ratio()) >= best[0]:
+                    best = (ratio, path)
+    return best[1]
 
 
 def slip(one: str, other: str) -> str:

@@ -53,10 +53,10 @@ def names_of(words: Words, *documents: Mapping[str, Any]) -> Names:
         return found[0] if found else ""
 
     @cache
-    def known(header: str) -> bool:
-        return bool(means(header)) or choice_key(header) in said or ambiguous_key(words, header) is not None
+    def told(header: str) -> bool:
+        return choice_key(header) in said or known(words, header)
 
-    return Names(known, means)
+    return Names(told, means)
 
 
 def _said(*documents: Mapping[str, Any]) -> dict[str, Any]:
@@ -145,6 +145,11 @@ def _by_name(
         return [plan]
     path, how = alias(words, header) or ("", "unknown")
     return [evolve(plan, field=path, how=how)]
+
+
+def known(words: Words, header: str) -> bool:
+    """Whether a header names a field, for certain or perhaps."""
+    return alias(words, header) is not None or ambiguous_key(words, header) is not None
 
 
 def alias(words: Words, header: str) -> tuple[str, str] | None:

@@ -13,10 +13,11 @@ from typing import Final
 import polars as pl
 from attrs import evolve
 
+from loanhub.fields import FieldType
 from loanhub.readings.choices import choice_key
 from loanhub.services.intake import cells as cells_
 from loanhub.services.intake.evidence import NUMBERS, SHAPES, contradicts, look, supports
-from loanhub.services.intake.likeness import OTHER, SLIP, near, spellings
+from loanhub.services.intake.likeness import OTHER, SLIP, closest, near, spellings
 from loanhub.services.intake.plans import ColumnPlan, Evidence, Question
 from loanhub.services.intake.subjects import PRIMARY, WITHIN, subject_of
 from loanhub.words import Words
@@ -31,6 +32,9 @@ OTHERS: Final = re.compile(
     re.IGNORECASE,
 )
 """What a header says of a number that is not the customer's own."""
+
+KIN: Final = {FieldType.MOBILE: {FieldType.MOBILE, FieldType.PHONE}}
+"""Types whose numbers look the same."""
 
 SURE: Final = frozenset({"file", "remembered"})
 """How a person has decided: that is not questioned."""
@@ -133,12 +137,25 @@ def _proven(words: Words, columns: list[ColumnPlan], alike: list[int], cells: pl
         return []
     first = cells[f"c{columns[alike[0]].column}"]
     same = all(first.eq_missing(cells[f"c{columns[i].column}"]).all() for i in alike)
-    foreign = any(OTHERS.search(columns[i].header) for i in alike)
-    if same and not foreign:
+    others = [_other(words, columns[i].header, path) for i in alike]
+    if same and not any(others):
         for i in alike:  # repeated ones are read once
             columns[i] = evolve(columns[i], field=path, how="values")
         return []
-    return [Question(columns[i].column, columns[i].header, "looks-like", (path,)) for i in alike]
+    return [
+        Question(columns[i].column, columns[i].header, "looks-like", tuple(dict.fromkeys([path, *other])))
+        for i, other in zip(alike, others, strict=True)
+    ]
+
+
+def _other(words: Words, header: str, path: str) -> list[str]:
+    """What a header says against being the customer's own number: a field it is like, or somebody's name."""
+    type_ = cells_.about(words, path).type
+    fit = {p for p in words.aliases.values() if cells_.about(words, p).type in KIN.get(type_, {type_})}
+    like = closest(words, header, fit)
+    if like and like != path:
+        return [like]
+    return [path] if OTHERS.search(header) else []
 
 
 def contradicted(words: Words, columns: list[ColumnPlan], cells: pl.DataFrame) -> list[Question]:

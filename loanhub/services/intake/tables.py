@@ -46,13 +46,16 @@ class Names:
     known: Known
     means: Callable[[str], str]
 
-    def tell(self, line: Line) -> bool:
-        """Whether these headers say by themselves what their rows are about, and who or which."""
-        return subject_of(self.fields(line)) is not None
+    def tell(self, table: Table) -> bool:
+        """Whether the headers say by themselves what their rows are about, and who or which."""
+        return subject_of(self.fields(table)) is not None
 
-    def fields(self, line: Line) -> set[str]:
-        """The fields that are certain."""
-        return {path for text in line.values() if (path := self.means(text))}
+    def fields(self, table: Table) -> set[str]:
+        """The fields that are certain, of two header lines together or of one."""
+        both = (
+            self.means(table.combined.get(i, "")) or self.means(text) for i, text in table.headers.items()
+        )
+        return {path for path in both if path}
 
 
 def find_tables(
@@ -117,12 +120,12 @@ def _in_band(sheet: Spooled, head: pl.DataFrame, band: range, names: Names) -> T
         return None
     inner = {row: line for row, line in lines.items() if line}
     table = with_letters(with_group(sheet, inner, best, names.known), head)
-    return table if names.tell({**table.headers, **table.combined}) else None
+    return table if names.tell(table) else None
 
 
 def _apart(left: Table, right: Table, names: Names) -> bool:
     """Whether two tables stand beside each other: other header rows, a field in both, or other rows."""
-    fields = [names.fields({**t.headers, **t.combined}) for t in (left, right)]
+    fields = [names.fields(t) for t in (left, right)]
     if left.header_row != right.header_row or fields[0] & fields[1]:
         return True
     return not _filled(left).equals(_filled(right))
@@ -146,33 +149,31 @@ def _filled(table: Table) -> pl.Series:
 def _below(first: Table, band: range, names: Names) -> list[Table]:
     """A table and those below it in the same columns, each from its header to the row before the next."""
     found = [first]
-    for row, lines in _headers(first, band, names):
-        table = with_group(first.sheet, lines, row, names.known)
-        if table.header_row < found[-1].first + 1:
-            continue  # a header right below a header is its second line, or its repetition
+    for table in _headed(first, band, names):
+        if table.header_row <= found[-1].first:
+            continue  # right below a header stands its second line, or its repetition
         found[-1] = evolve(found[-1], last=table.header_row - 1)
         found.append(table)
     heads = [_rows(t.sheet, list(band), t.first, t.first + DEPTH * 2) for t in found[1:]]
     return [found[0], *(with_letters(t, head) for t, head in zip(found[1:], heads, strict=True))]
 
 
-def _headers(first: Table, band: range, names: Names) -> Iterator[tuple[int, dict[int, Line]]]:
-    """Rows further down that are headers of their own, with the rows around them."""
+def _headed(first: Table, band: range, names: Names) -> Iterator[Table]:
+    """Tables whose header stands further down; the same header again is none."""
     current: Line = first.headers
     for row in _candidates(first, band):
         around = _rows(first.sheet, list(band), row - 1, row + 1)
         lines = {at: line for at, line in top_lines(around, band).items() if line}
-        line = lines.get(row, {})
-        if sum(line.get(i) == text for i, text in current.items()) * 2 >= len(line):
-            continue  # the same header again
-        if _is_header(line, names):
-            yield row, lines
-            current = line
+        table = with_group(first.sheet, lines, row, names.known)
+        again = sum(table.headers.get(i) == text for i, text in current.items())
+        if again * 2 < len(table.headers) and _is_header(table, names):
+            yield table
+            current = table.headers
 
 
-def _is_header(line: Line, names: Names) -> bool:
-    hits = sum(names.known(text) for text in line.values())
-    return hits >= LEAST and hits * 2 >= len(line) and names.tell(line)
+def _is_header(table: Table, names: Names) -> bool:
+    hits = sum(names.known(text) for text in table.headers.values())
+    return hits >= LEAST and hits * 2 >= len(table.headers) and names.tell(table)
 
 
 def _candidates(first: Table, band: range) -> list[int]:

@@ -22,14 +22,14 @@ from loanhub.kinds import Head, Line, WriteTx
 from loanhub.policy import View
 from loanhub.records import Columns, Diff, Record, columns_of, seal
 from loanhub.review import review
-from loanhub.schema import SEARCH_KEY
+from loanhub.schema import DERIVED
 
 if TYPE_CHECKING:
     from loanhub.desk import Desk
 
 META: Final = frozenset({"id", "version", "at", "line"})
 HOUSE_KINDS: Final = frozenset(
-    {"sequence", "statement", "layout", "pending", "message", "rating", "batch", SEARCH_KEY}
+    {"sequence", "statement", "layout", "pending", "message", "rating", "batch", *DERIVED}
 )
 """Kinds of the house itself: the act's own permission is enough to write them."""
 LISTED: Final = 20
@@ -108,11 +108,11 @@ class Commit:
         if columns.kind in KINDS and not columns.gone:
             columns = seal(columns, self.desk.house.field_keys)
         diff = self.tx.put(columns, at=self.books.now, line=line)
-        if columns.kind == SEARCH_KEY:
+        if columns.kind in DERIVED:
             return
         self.diffs.append(diff)
         if columns.kind in searching.INDEXED:
-            for change in searching.changes(columns, diff, new=self.act.indexes):
+            for change in searching.changes(columns, diff, self.tx.columns, new=self.act.indexes):
                 self.tx.put(change, at=self.books.now, line=line)
             if not self.act.indexes and diff.new:
                 self.desk.postponed.append(searching.new_records(columns, diff))

@@ -82,7 +82,7 @@ class Order:
 
 @frozen
 class Cursor:
-    """Where the last page ended: the sort value and id of its last record."""
+    """Where the last page ended: the sort value and id of its last record, or search key."""
 
     value: Any
     id: int
@@ -90,7 +90,9 @@ class Cursor:
 
 @frozen
 class Query:
-    """A question to a store; `as_of` asks for the records as they stood at that moment (UTC)."""
+    """A question to a store; `as_of` asks for the records as they stood at that moment (UTC). `fields` are
+    the columns that an answer in columns shall have; all when none is named.
+    """
 
     kind: str
     where: Where = ()
@@ -99,6 +101,7 @@ class Query:
     after: Cursor | None = None
     limit: int | None = None
     as_of: datetime | None = None
+    fields: tuple[str, ...] = ()
 
 
 @frozen

@@ -69,8 +69,12 @@ def _missing(name: str) -> Table:
 
 
 SEARCH_KEY: Final = "search_key"
+PIECE: Final = "piece"
+DERIVED: Final = (SEARCH_KEY, PIECE)
+"""Tables that may be dropped and built again from the records."""
 
 INDEXES: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
+    "customer": (("merged_into",),),
     "relation": (("customer_id",),),
     "loan": (("customer_id",),),
     "instalment": (("loan_id",),),
@@ -79,7 +83,7 @@ INDEXES: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "follow_up": (("customer_id",),),
     "document": (("customer_id",), ("loan_id",), ("digest",)),
     "collateral": (("loan_id",),),
-    "batch": (("sha256",),),
+    "batch": (("sha256",), ("status",)),
     "statement": (("batch_id", "chunk"), ("source",)),
     "layout": (("fingerprint",),),
     "pending": (("state",), ("about_kind", "about_id")),
@@ -88,7 +92,7 @@ INDEXES: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "sequence": (("name",),),
 }
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 def _type(about: Field) -> ColumnType:
@@ -119,4 +123,6 @@ def schema() -> Schema:
     search = Table(
         SEARCH_KEY, (Column("token", "text"), Column("id", "integer")), key=("token", "id"), kept=False
     )
-    return Schema(VERSION, (*kept, search))
+    grams = (Column("gram", "text"), Column("block", "integer"), Column("ids", "blob"))
+    piece = Table(PIECE, grams, key=("gram", "block", "ids"), kept=False)
+    return Schema(VERSION, (*kept, search, piece))

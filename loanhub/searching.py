@@ -2,14 +2,16 @@
 
 A token is a letter that says what it is, a colon and a text; a look-up is a token whole or a prefix of it:
 
-    n:  suffixes of a name, so that any piece of two characters or more is a prefix of one
+    n:  a name; m: the rest of it from every further character on, so that any piece of two characters
+        or more is a prefix of one
     i:  pinyin initials of a name            (zhang san -> i:zs)
     d:  a phone number backwards, or the last four of an ID or card backwards: last four = prefix
     x:  start of the blind index of an ID or card number (equality without showing it; see `blind_token`)
     u:  统一社会信用代码                       k:  customer number
     l:  loan, contract or application number (the ids are loans; all others are customers)
 
-Keys are derived: they can be dropped and built again from the records at any time.
+Words of an address are looked up by `pieces`. Keys are derived: they can be dropped and built again from the
+records at any time.
 """
 
 from __future__ import annotations
@@ -17,15 +19,18 @@ from __future__ import annotations
 import re
 import unicodedata
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any, Final
 
 import polars as pl
 from attrs import frozen
 
-from loanhub.records import TAIL, Columns, Diff, Probe, Record
-from loanhub.schema import FRAME_TYPES, SEARCH_KEY, schema
+from loanhub import pieces
+from loanhub.entities import Customer, Entity, Loan
+from loanhub.pieces import Words, normal_column
+from loanhub.records import TAIL, Columns, Diff, Query, Record
+from loanhub.schema import FRAME_TYPES, PIECE, SEARCH_KEY, schema
 
 LONGEST: Final = 24
 """Characters kept of a token's text: longer look-ups compare as far as this."""
@@ -76,11 +81,7 @@ def _tokens(letter: str, ids: pl.Series, texts: pl.Series) -> pl.DataFrame:
     )
 
 
-def _normal_column(texts: pl.Series) -> pl.Series:
-    return texts.str.normalize("NFKC").str.replace_all(r"\s+", "").str.to_lowercase()
-
-
-def pieces(name: str) -> list[str]:
+def beginnings(name: str) -> list[str]:
     """Where a look-up may start in a name: every Chinese character, and every Latin word."""
     plain = unicodedata.normalize("NFKC", name).casefold()
     found, text, starts = [], "", []
@@ -102,12 +103,16 @@ def pieces(name: str) -> list[str]:
 
 def _name_tokens(ids: pl.Series, names: pl.Series) -> list[pl.DataFrame]:
     chinese = names.str.contains(r"^[\u3400-\u9fff]{1,24}$").fill_null(False)
-    found = [_suffixes(ids.filter(chinese), names.filter(chinese))]
+    found = _suffixes(ids.filter(chinese), names.filter(chinese))
     others = pl.DataFrame({"id": ids, "token": names}).filter(~chinese).drop_nulls()
     if others.height:
-        several = pl.Series("token", [pieces(n) for n in others["token"]], dtype=pl.List(pl.String))
-        long = others.with_columns(several).explode("token", empty_as_null=True).drop_nulls()
-        found.append(_tokens("n", long["id"], long["token"]))
+        several = [beginnings(n) for n in others["token"]]
+        found.append(
+            _tokens("n", others["id"], pl.Series([s[0] if s else None for s in several], dtype=pl.String))
+        )
+        inner = pl.Series("token", [s[1:] for s in several], dtype=pl.List(pl.String))
+        long = others.with_columns(inner).explode("token", empty_as_null=True).drop_nulls()
+        found.append(_tokens("m", long["id"], long["token"]))
     simple = chinese & (names.str.len_chars() <= 4)
     found.append(_tokens("i", ids.filter(simple), _initials(names.filter(simple))))
     odd = names.set(simple, None)
@@ -128,14 +133,14 @@ def _initials(names: pl.Series) -> pl.Series:
     return letters[0] + letters[1] + letters[2] + letters[3]
 
 
-def _suffixes(ids: pl.Series, names: pl.Series) -> pl.DataFrame:
-    """All suffixes of two characters or more of names that are Chinese characters only."""
+def _suffixes(ids: pl.Series, names: pl.Series) -> list[pl.DataFrame]:
+    """Names that are Chinese characters only, and all that they end with of two characters or more."""
     longest = int(names.str.len_chars().max() or 1)  # type: ignore[arg-type]
     parts = [_tokens("n", ids, names)]
     for start in range(1, longest - 1):
         inside = names.str.len_chars() >= start + 2
-        parts.append(_tokens("n", ids.filter(inside), names.filter(inside).str.slice(start)))
-    return pl.concat(parts)
+        parts.append(_tokens("m", ids.filter(inside), names.filter(inside).str.slice(start)))
+    return parts
 
 
 def _blinds(indexes: pl.Series) -> pl.Series:
@@ -147,7 +152,7 @@ def _parts(kind: str, frame: pl.DataFrame) -> list[pl.DataFrame]:
     ids = frame["id"]
     if kind == "loan":
         return [
-            _tokens("l", ids, _normal_column(frame[name]).str.slice(0, LONGEST * 2))
+            _tokens("l", ids, normal_column(frame[name]).str.slice(0, LONGEST * 2))
             for name in ("loan_no", "contract_no", "application_no")
         ]
     if kind == "customer":
@@ -158,7 +163,7 @@ def _parts(kind: str, frame: pl.DataFrame) -> list[pl.DataFrame]:
             *(_tokens("x", ids, _blinds(frame[f"{n}_blind"])) for n in ("id_number", "bank_card")),
             _tokens("u", ids, frame["uscc"].str.to_lowercase()),
             _tokens("d", ids, frame["uscc"].str.to_lowercase().str.tail(TAIL).str.reverse()),
-            _tokens("k", ids, _normal_column(frame["customer_no"])),
+            _tokens("k", ids, normal_column(frame["customer_no"])),
         ]
     return [pl.DataFrame(schema={"token": pl.String, "id": pl.Int64})]
 
@@ -169,7 +174,9 @@ def keys(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def sorted_keys(records: Iterable[Columns]) -> list[pl.DataFrame]:
-    """The search keys of many records in order, a frame for each letter; one may stand there twice."""
+    """The search keys of many records in order, a frame for each letter; one may stand there twice. Behind
+    them a frame of pieces (see `derived`).
+    """
     frames: dict[str, list[pl.DataFrame]] = {}
     for columns in records:
         frames.setdefault(columns.kind, []).append(columns.frame)
@@ -178,7 +185,21 @@ def sorted_keys(records: Iterable[Columns]) -> list[pl.DataFrame]:
         for part in _parts(kind, pl.concat(some)):
             if part.height:
                 letters.setdefault(part["token"][0][0], []).append(part)
-    return [pl.concat(letters.pop(letter)).sort("token", "id") for letter in sorted(letters)]
+    found = [pl.concat(letters.pop(letter)).sort("token", "id") for letter in sorted(letters)]
+    people = [some.select("id", *pieces.SOURCES) for some in frames.get(pieces.KIND, [])]
+    return [*found, *([pieces.rows(pl.concat(people)).sort("gram", "block")] if people else [])]
+
+
+def outdated(wanted: pl.DataFrame) -> pl.DataFrame:
+    """Keys that an earlier version made in place of some of these: the inside of a name among the names."""
+    inner = wanted.filter(pl.col("token").str.starts_with("m:"))
+    old = inner.with_columns(pl.format("n{}", pl.col("token").str.slice(1)).alias("token"))
+    return old.join(wanted, on=["token", "id"], how="anti")
+
+
+def derived(frame: pl.DataFrame) -> Columns:
+    """Search keys or pieces, as they are put."""
+    return Columns(PIECE if "gram" in frame.columns else SEARCH_KEY, frame)
 
 
 INDEXED: Final = ("customer", "loan")
@@ -187,7 +208,7 @@ INDEXED: Final = ("customer", "loan")
 
 SOURCES: Final[dict[str, tuple[str, ...]]] = {
     "customer": (
-        *("name", "mobile", "backup_phone", "uscc", "customer_no"),
+        *(*pieces.SOURCES, "mobile", "backup_phone", "uscc", "customer_no"),
         *("id_number_tail", "id_number_blind", "bank_card_tail", "bank_card_blind"),
     ),
     "loan": ("loan_no", "contract_no", "application_no"),
@@ -212,11 +233,14 @@ def new_records(columns: Columns, diff: Diff) -> Columns:
     )
 
 
-def changes(columns: Columns, diff: Diff, *, new: bool = True) -> list[Columns]:
-    """The search keys to add and to take away after a put of sealed columns; `new=False` leaves new
-    records for later.
+def changes(
+    columns: Columns, diff: Diff, ask: Callable[[Query], pl.DataFrame], *, new: bool = True
+) -> list[Columns]:
+    """The search keys and pieces to add and to take away after a put of sealed columns; `ask` is the
+    store's `columns`, `new=False` leaves new records for later.
     """
-    kind, found = columns.kind, []
+    kind = columns.kind
+    found = pieces.changes(ask, columns, diff, new=new) if kind == pieces.KIND else []
     shape = _shape(kind)
     if new and diff.new:
         made = new_records(columns, diff)
@@ -237,13 +261,62 @@ def _digits(texts: pl.Series) -> pl.Series:
     return texts.str.replace_all(r"\D", "")
 
 
+# -- one record ------------------------------------------------------------------------------------
+
+
+def tokens(record: Entity) -> set[str]:
+    """What `keys` makes of one record, but for its blind indexes."""
+    if isinstance(record, Loan):
+        return {
+            f"l:{_lower(n)[: LONGEST * 2]}"
+            for n in (record.loan_no, record.contract_no, record.application_no)
+            if n
+        }
+    if not isinstance(record, Customer):
+        return set()
+    name, *inner = beginnings(record.name) or [""]
+    letters = initials(record.name)
+    backwards = [
+        *(re.sub(r"\D", "", phone or "")[::-1] for phone in (record.mobile, record.backup_phone)),
+        *((number or "")[-TAIL:][::-1] for number in (record.id_number, record.bank_card)),
+        (record.uscc or "").lower()[-TAIL:][::-1],
+    ]
+    found = {f"n:{name}", *(f"m:{piece}" for piece in inner), *(f"d:{text}" for text in backwards)}
+    found |= {f"i:{letters}" if len(letters) > 1 else "", f"u:{(record.uscc or '').lower()}"}
+    return {token for token in found | {f"k:{_lower(record.customer_no or '')}"} if len(token) > 2}
+
+
+def _lower(text: str) -> str:
+    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text)).lower()
+
+
+# -- what a text may mean --------------------------------------------------------------------------
+
+
 @frozen
 class Guess:
-    """One thing a text in the search box may mean: `why` is a message code `found.WHY`."""
+    """One thing a text in the search box may mean: `why` is a message code `found.WHY`, `rank` how well it
+    then fits: 0 whole, 1 by its beginning, 2 by a part.
+
+    `whole`: tokens that are just this one; `longer`: tokens that begin with it. With `words`, those whose
+    names and addresses have them, `joined` or apart.
+    """
 
     why: str
     kind: str
-    probe: Probe
+    rank: int
+    token: str = ""
+    whole: bool = True
+    longer: bool = False
+    words: Words | None = None
+    joined: bool = False
+
+    def spot(self, held: set[str]) -> str | None:
+        """The first of a record's tokens that this guess meets."""
+        return min((token for token in held if self._meets(token)), default=None)
+
+    def _meets(self, token: str) -> bool:
+        return self.whole if token == self.token else self.longer and token.startswith(self.token)
 
 
 def guesses(text: str, blind: list[bytes]) -> list[Guess]:
@@ -251,21 +324,49 @@ def guesses(text: str, blind: list[bytes]) -> list[Guess]:
     plain = normal(text)
     if not plain:
         return []
-    found = [Guess("loan_no", "loan", Probe(f"l:{plain[: LONGEST * 2]}", prefix=len(plain) >= 3))]
-    found.append(Guess("customer_no", "customer", Probe(f"k:{plain}")))
+    found = [*_numbers(plain, blind), *_names(plain), *_words(text)]
+    return sorted(dict.fromkeys(found), key=lambda guess: (guess.rank, guess.kind == Loan.KIND))
+
+
+def _numbers(plain: str, blind: list[bytes]) -> Iterator[Guess]:
+    people, loans = Customer.KIND, Loan.KIND
     digits = re.sub(r"\D", "", plain)
+    yield Guess("customer_no", people, 0, f"k:{plain}")
     if len(plain) == TAIL and re.fullmatch(r"\d{3}[\dx]", plain):
-        found.append(Guess("last4", "customer", Probe(f"d:{plain[::-1]}", prefix=True)))
-        found.append(Guess("last4", "customer", Probe(f"d:{plain[::-1].upper()}", prefix=True)))
+        for tail in (plain, plain.upper()):
+            yield Guess("last4", people, 1, f"d:{tail[::-1]}", longer=True)
     elif 7 <= len(digits) <= 13 and not re.search(r"[^\d+()-]", plain):
-        mobile = digits[-11:] if len(digits) > 11 else digits
-        found.append(Guess("phone", "customer", Probe(f"d:{mobile[::-1]}")))
+        yield Guess("phone", people, 0, f"d:{(digits[-11:] if len(digits) > 11 else digits)[::-1]}")
     if len(plain) >= 13:
-        found += [Guess("number", "customer", Probe(blind_token(b))) for b in blind]
+        yield from (Guess("number", people, 0, blind_token(b)) for b in blind)
     if re.fullmatch(r"[0-9a-z]{18}", plain):
-        found.append(Guess("uscc", "customer", Probe(f"u:{plain}")))
+        yield Guess("uscc", people, 0, f"u:{plain}")
+    number = f"l:{plain[: LONGEST * 2]}"
+    yield Guess("loan_no", loans, 0, number)
+    if len(plain) >= 3:
+        yield Guess("loan_no", loans, 1, number, whole=False, longer=True)
+
+
+def _names(plain: str) -> Iterator[Guess]:
+    """A text longer than any token may be any of those that begin like it: the record tells."""
+    people, cut = Customer.KIND, len(plain) >= LONGEST
     if re.search(r"[^\d]", plain) and (len(plain) > 1 or not plain.isascii()):
-        found.append(Guess("name", "customer", Probe(f"n:{plain[:LONGEST]}", prefix=True)))
+        yield Guess("name", people, 0, f"n:{plain[:LONGEST]}")
+        yield Guess("name", people, 1, f"n:{plain[:LONGEST]}", whole=cut, longer=True)
+        yield Guess("name", people, 2, f"m:{plain[:LONGEST]}", longer=True)
     if re.fullmatch(r"[a-z]{2,8}", plain):
-        found.append(Guess("initials", "customer", Probe(f"i:{plain}", prefix=True)))
-    return found
+        yield Guess("initials", people, 1, f"i:{plain}")
+        yield Guess("initials", people, 2, f"i:{plain}", whole=False, longer=True)
+
+
+MOST_WORDS: Final = 8
+
+
+def _words(text: str) -> Iterator[Guess]:
+    """Words with at least a Chinese character among them, each a piece of an address, or of the name."""
+    words = Words(tuple(map(normal, text.split())))
+    if len(words.words) > MOST_WORDS or words.joined.isascii() or max(map(len, words.words)) < 2:
+        return
+    if len(words.words) > 1:
+        yield Guess("address", Customer.KIND, 2, words=words, joined=True)
+    yield Guess("address", Customer.KIND, 2, words=words)

@@ -46,13 +46,18 @@ def quoted(*identifiers: str) -> str:
     return ", ".join(f'"{name}"' for name in identifiers)
 
 
-def selection(q: Query, table: Table, as_of: datetime | None = None, *also: Any) -> Statement:
-    """The statement that answers `q`; `also` is one more condition in SQL and its values.
+def selection(
+    q: Query, table: Table, as_of: datetime | None = None, *also: Any, fields: tuple[str, ...] = ()
+) -> Statement:
+    """The statement that answers `q` with these columns (all when none is named); `also` is one more
+    condition in SQL and its values.
 
     Raises ValueError for a field or condition that does not exist.
     """
     said = Statement()
-    said.add(f"SELECT {quoted(*names(table))} FROM")
+    for name in fields:
+        _known(table, name)
+    said.add(f"SELECT {quoted(*(fields or names(table)))} FROM")
     if as_of is not None and table.kept:
         _past(said, table, stamp(as_of))
     else:
@@ -156,11 +161,13 @@ def _order(table: Table, order: Order) -> str:
 
 
 def _page(said: Statement, table: Table, order: Order, after: Cursor) -> None:
-    if not table.kept:
-        raise ValueError(f"{table.name} has no pages: its records have no id of their own")
     column, further = _known(table, order.field), "<" if order.down else ">"
     value = plain(after.value)
-    if order.field == "id":
+    if not table.kept:
+        if table.key != (order.field, "id"):
+            raise ValueError(f"{table.name} has no pages by {order.field}: its key is another")
+        said.add(f"AND ({column}, id) {further} (?, ?)", value, after.id)
+    elif order.field == "id":
         said.add(f"AND id {further} ?", after.id)
     elif value is None:
         rest = "" if order.down else f" OR {column} IS NOT NULL"

@@ -72,9 +72,9 @@ class Reading:
             return cursor.fetchmany(STRIDE)
 
     def columns(self, q: Query) -> pl.DataFrame:
-        """The same as a frame: Int64, String, Date, Boolean, Binary; derived tables too."""
-        with closing(self._ask(q)) as cursor, own_errors():
-            return values.frame(self._table(q.kind), cursor)
+        """The same as a frame (Int64, String, Date, Boolean, Binary) of `q.fields`; derived tables too."""
+        with closing(self._ask(q, q.fields)) as cursor, own_errors():
+            return values.frame(self._table(q.kind), cursor, q.fields)
 
     def lines(self, after: int = 0, limit: int | None = None) -> Iterator[Line]:
         """Audit lines behind sequence number `after`, in order."""
@@ -89,9 +89,10 @@ class Reading:
         row = self.session.run("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
         return Head(0, bytes(32)) if row is None else Head(*row)
 
-    def _ask(self, q: Query) -> sqlite3.Cursor:
+    def _ask(self, q: Query, fields: tuple[str, ...] = ()) -> sqlite3.Cursor:
         self.check()
-        said = selection(q, self._table(q.kind), self.as_of if q.as_of is None else q.as_of)
+        as_of = self.as_of if q.as_of is None else q.as_of
+        said = selection(q, self._table(q.kind), as_of, fields=fields)
         return self.session.run(said.sql, said.values)
 
     def _table(self, kind: str) -> Table:

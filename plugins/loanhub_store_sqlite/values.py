@@ -131,7 +131,7 @@ def runs(frame: pl.DataFrame, rows: int) -> Iterator[list[Any]]:
     for part in frame.iter_slices(rows):
         flat: list[Any] = [None] * (width * part.height)
         for place, column in enumerate(part.get_columns()):
-            flat[place::width] = column.to_list()
+            flat[place::width] = _bound(column)
         yield flat
 
 
@@ -147,9 +147,9 @@ def record(table: Table, row: Sequence[Any]) -> Record:
     return made
 
 
-def frame(table: Table, cursor: sqlite3.Cursor) -> pl.DataFrame:
-    """All rows of a cursor as a typed frame."""
-    known = types(table)
+def frame(table: Table, cursor: sqlite3.Cursor, fields: Sequence[str] = ()) -> pl.DataFrame:
+    """All rows of a cursor over these columns (all when none is named) as a typed frame."""
+    known = {name: types(table)[name] for name in fields} or types(table)
     held = {name: _HELD.get(known[name]) or FRAME[known[name]] for name in known}
     parts = [pl.DataFrame(schema=held)]
     while rows := cursor.fetchmany(BLOCK):

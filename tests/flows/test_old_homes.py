@@ -11,6 +11,7 @@ import pytest
 from loanhub.institution import Institution
 from loanhub.keys import Secret
 from loanhub.services.office.doctor import examine
+from loanhub.services.office.reindex import reindex
 from loanhub.services.people.acts import FIND
 from loanhub.services.people.find import Find
 from tests.fixtures.homes import HERE, PASSPHRASE, counts
@@ -31,6 +32,16 @@ def test_an_old_home_opens_with_its_passphrase_and_all_its_records(kept: Path) -
         assert {kind: found[kind] for kind in expected["counts"]} == expected["counts"]
         assert [f for f in examine(house) if f.severity == "error"] == []
         assert house.desk().do(FIND, Find("李")).results
+
+
+def test_an_old_home_finds_by_a_part_of_a_name_before_and_after_it_is_reindexed(kept: Path) -> None:
+    with Institution.open(kept / "home", unlock=lambda: Secret(PASSPHRASE)) as house:
+        before = house.desk().do(FIND, Find("伟波")).results
+        for _ in reindex(house.system_desk("test")):
+            pass
+        assert [f.code for f in examine(house) if f.code == "doctor-search-keys"] == []
+        assert house.desk().do(FIND, Find("伟波")).results == before
+        assert before
 
 
 def test_an_old_home_opens_with_its_recovery_key(kept: Path) -> None:

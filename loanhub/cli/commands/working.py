@@ -1,4 +1,4 @@
-"""Commands that run a job over everything: assess all customers, send all reminders that are due."""
+"""Commands that run a job over everything: assess customers, send due reminders, build search keys anew."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from loanhub.cli.outcome import Outcome
 from loanhub.cli.session import Session
 from loanhub.cli.showing import shower
 from loanhub.jobs import Job
+from loanhub.services.office.reindex import reindex as reindex_all
 from loanhub.services.ratings.acts import ASSESS as ASSESS_ACT
 from loanhub.services.ratings.acts import Assess, Assessed
 from loanhub.services.ratings.job import assess_all
@@ -70,5 +71,28 @@ def send(session: Session, _: Send) -> Outcome:
     return Outcome(named("remind.send", answer), shower(session, answer))
 
 
+@frozen
+class Reindex:
+    """Build all search keys anew from the records; found is meanwhile what has its keys."""
+
+
+@frozen
+class Reindexed:
+    """How many records were looked at, once for their keys and customers once more for their pieces."""
+
+    records: int
+
+
+def reindex(session: Session, _: Reindex) -> Outcome:
+    """Build the search keys anew; stopped anywhere, the next run goes on from there."""
+    desk, done = session.house.system_desk("reindex"), 0
+    work = Job("reindex", lambda _: reindex_all(desk))
+    for progress in session.meter().over(jobs.run(work, session.house, stop=stop_event())):
+        done = progress.done
+    answer = Reindexed(done)
+    return Outcome(named("reindex", answer), shower(session, answer))
+
+
 ASSESS: Final = Command("assess", Assess, assess, Assessed | AssessedAll)
 SEND: Final = Command("remind.send", Send, send, Sent)
+REINDEX: Final = Command("reindex", Reindex, reindex, Reindexed)

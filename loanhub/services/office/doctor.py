@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
-from loanhub import audit
+from loanhub import audit, pieces
 from loanhub.books import DeskBooks
 from loanhub.errors import LoanHubError
 from loanhub.keys import DamagedSlot
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 OWN_FILES: Final = ("words.toml", "choices.toml", "rating.toml", "reminders.toml")
 SAMPLE: Final = 200
 """Records of a kind whose search keys are looked at: the newest, and as many spread over all."""
+PIECES_OF: Final = 5
+"""Every how manieth of them has the pieces of its name and addresses looked at too."""
 UNFINISHED: Final = ("claimed", "landing", "needs-mapping")
 
 
@@ -99,10 +101,12 @@ def search_keys_complete(house: Institution) -> Iterator[Finding]:
             wanted = keys(kind, sample)
             tokens = Test("token", "in", wanted["token"].unique().to_list())
             there = tx.columns(Query(SEARCH_KEY, (tokens,))).select("token", "id")
-        lacking = set(wanted.join(there, on=["token", "id"], how="anti")["id"])
+            lacking = set(wanted.join(there, on=["token", "id"], how="anti")["id"])
+            if kind == pieces.KIND:
+                lacking |= pieces.lacking(tx.columns, sample.gather_every(PIECES_OF))
         lacking -= _landing(house, kind)
         if lacking:
-            yield Finding("doctor-search-keys", "error", {"kind": kind, "count": len(lacking)})
+            yield Finding("doctor-search-keys", "warning", {"kind": kind, "count": len(lacking)})
 
 
 def _landing(house: Institution, kind: str) -> set[int]:

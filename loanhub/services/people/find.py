@@ -1,33 +1,34 @@
-"""One box: whatever people know of a customer or loan, best matches first."""
+"""One box: whatever people know of a customer or loan, best matches first, page by page."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final, cast
+from itertools import islice
+from typing import Final
 
 from attrs import evolve, frozen
 
 from loanhub import money
 from loanhub.acts import Books, Facts, param
 from loanhub.entities import Customer, Loan
-from loanhub.errors import NotFound
-from loanhub.identifiers import upgraded_id
-from loanhub.records import Order, Query, Test
-from loanhub.searching import LONGEST, Guess, guesses, initials, normal
+from loanhub.errors import NotFound, Usage
+from loanhub.records import Test
 from loanhub.services.people.person import target_of
+from loanhub.services.people.sought import Match, Search
 
 MATCHES: Final = ("exact", "prefix", "part")
-SHORTEST_NUMBER: Final = 13
-"""Characters an ID or card number has at least: shorter texts are not looked up blind."""
 
 
 @frozen
 class Find:
-    """Find customers and loans by name, phone, ID or card number, last four digits, initials, loan number."""
+    """Find customers and loans by name, phone, ID or card number, last four digits, initials, address words
+    or loan number.
+    """
 
     text: str = param(argument=True, private=True)
     limit: int = param(default=20)
+    after: str | None = param(default=None)
 
 
 @frozen
@@ -47,115 +48,84 @@ class Hit:
 
 @frozen
 class Found:
-    """What was found, best first; `more` when the limit cut some off. Nothing is an answer too."""
+    """What was found, best first; nothing is an answer too. With `more`, `after` is where to go on."""
 
     results: tuple[Hit, ...] = ()
     more: bool = False
+    after: str | None = None
 
 
 @frozen
-class _Match:
-    """A record that fits a guess: `rank` 0 whole, 1 by its beginning, 2 by a part."""
+class _Seen:
+    """A match as it may be shown: the customer it leads to, or the borrower of the loan."""
 
-    rank: int
-    guess: Guess
-    record: Customer | Loan
+    match: Match
+    person: Customer
 
 
 def find(books: Books, request: Find) -> Facts[Found]:
-    """All readings of the text tried at once; every record is named once, by its best match."""
-    plain = normal(request.text)
+    """One page: whole before beginning before part, customers before loans, then in the order of the keys.
+
+    Raises Usage("find-after") when a page cannot be gone on from.
+    """
     most = max(request.limit, 1)
-    best: dict[tuple[str, int], _Match] = {}
-    cut = False
-    for guess in guesses(request.text, _blinds(books, plain)):
-        for query in _queries(guess, request.text.strip(), most + 1):
-            found = cast("list[Customer | Loan]", list(books.find(query)))
-            cut = cut or len(found) > most
-            for match in _matches(guess, found, plain):
-                key = (match.record.KIND, match.record.id)
-                if key not in best or match.rank < best[key].rank:
-                    best[key] = match
-    hits = _hits(books, list(best.values()))
-    return Facts(Found(tuple(hits[:most]), cut or len(hits) > most))
+    search = Search(books, request.text, most + 1)
+    seen = list(islice(_visible(search, search.matches(_place(request.after))), most + 1))
+    more, page = len(seen) > most, seen[:most]
+    landing = {kind: _landing(books, kind, page) for kind in (Customer.KIND, Loan.KIND)}
+    hits = tuple(evolve(hit, landing=hit.id in landing[hit.kind]) for hit in map(_hit, page))
+    last = page[-1].match if more else None
+    return Facts(Found(hits, more, f"{last.number}-{last.record.id}" if last else None))
 
 
-def _blinds(books: Books, plain: str) -> list[bytes]:
-    number = plain.replace("-", "").upper()
-    if len(number) < SHORTEST_NUMBER or not re.fullmatch(r"\d+X?", number):
-        return []
-    numbers: list[str | None] = [number]
-    if len(number) == 15:
-        numbers.append(upgraded_id(number))  # void since 2013, yet still on old papers
-    found = books.blind("customer.id_number", numbers) + books.blind("customer.bank_card", numbers)
-    return [b for b in found if b is not None]
+def _place(after: str | None) -> tuple[int, int] | None:
+    """Number of a guess and id of the last record: nothing in it tells whom was looked for."""
+    if not after:
+        return None
+    found = re.fullmatch(r"([0-9]{1,2})-([0-9]{1,18})", after.strip())
+    if found is None:
+        raise Usage("find-after")
+    return int(found[1]), int(found[2])
 
 
-def _queries(guess: Guess, text: str, limit: int) -> Iterator[Query]:
-    """The whole token first, so that the limit never cuts off an exact match."""
-    order = Order("name" if guess.kind == Customer.KIND else "loan_no")
-    query = Query(guess.kind, search=guess.probe, order=order, limit=limit)
-    if guess.probe.prefix:
-        yield evolve(query, search=evolve(guess.probe, prefix=False))
-        if guess.why == "name":
-            yield evolve(query, where=(Test("name", "prefix", text),))
-    yield query
+def _visible(search: Search, matches: Iterator[Match]) -> Iterator[_Seen]:
+    """Matches whose person is in sight, each customer once."""
+    for match in matches:
+        if person := _person(search, match):
+            yield _Seen(match, person)
 
 
-def _matches(guess: Guess, found: list[Customer | Loan], plain: str) -> Iterator[_Match]:
-    for record in found:
-        rank = _rank(guess, record, plain)
-        if rank is not None:
-            yield _Match(rank, guess, record)
+def _person(search: Search, match: Match) -> Customer | None:
+    """Whom a match leads to. A loan whose borrower is out of the principal's sight is out of sight as well.
 
-
-def _rank(guess: Guess, record: Customer | Loan, plain: str) -> int | None:
-    """How well a record fits; None when it does not (tokens keep only the beginning of a long text)."""
+    Of a customer and those merged into it one stands for all: who fits best, then who is not merged.
+    """
+    record = match.record
     if isinstance(record, Loan):
-        numbers = [normal(n) for n in (record.loan_no, record.contract_no, record.application_no) if n]
-        return 0 if plain in numbers else 1
-    name = normal(record.name)
-    if guess.why == "name":
-        if plain not in name and len(plain) > LONGEST:
-            return None
-        return 0 if name == plain else 1 if name.startswith(plain) else 2
-    if guess.why == "initials":
-        return 1 if initials(record.name) == plain else 2
-    return 1 if guess.why == "last4" else 0
-
-
-def _hits(books: Books, matches: list[_Match]) -> list[Hit]:
-    """Best first, then customers by name before loans by number. Merged customers show their target."""
-    borrowers = {m.record.customer_id for m in matches if isinstance(m.record, Loan)}
-    people = (
-        {c.id: c for c in books.listed(Customer, Test("id", "in", sorted(borrowers)))} if borrowers else {}
-    )
-    landing = {kind: books.landing(kind) for kind in {m.record.KIND for m in matches}}
-    found: dict[tuple[str, int], tuple[tuple[int, bool, str, int], Hit]] = {}
-    for match in sorted(matches, key=lambda m: m.rank):
-        hit = _hit(books, match, people)
-        if hit is None or (hit.kind, hit.id) in found:
-            continue
-        hit = evolve(hit, landing=hit.id in landing[hit.kind])
-        found[hit.kind, hit.id] = ((match.rank, hit.kind != Customer.KIND, hit.title, hit.id), hit)
-    return [hit for _, hit in sorted(found.values(), key=lambda pair: pair[0])]
-
-
-def _hit(books: Books, match: _Match, people: dict[int, Customer]) -> Hit | None:
-    """A loan whose borrower is out of the principal's sight is out of sight as well."""
-    record, why, how = match.record, match.guess.why, MATCHES[match.rank]
-    if isinstance(record, Loan):
-        borrower = people.get(record.customer_id)
-        return (
-            None if borrower is None else Hit(Loan.KIND, record.id, _loan_title(record, borrower), why, how)
-        )
+        return next(iter(search.books.listed(Customer, Test("id", "eq", record.customer_id))), None)
     try:
-        target = target_of(books, record)
+        target = target_of(search.books, record)
     except NotFound:
         return None
-    title = " · ".join(part for part in (target.name, target.branch) if part)
-    merged_from = None if target.id == record.id else record.id
-    return Hit(Customer.KIND, target.id, title, why, how, merged_from=merged_from)
+    family = [target, *search.books.listed(Customer, Test("merged_into", "eq", target.id))]
+    if len(family) == 1:
+        return target
+    fits = [(best.number, one.id != target.id, one.id) for one in family if (best := search.best(one))]
+    return target if min(fits)[2] == record.id else None
+
+
+def _landing(books: Books, kind: str, page: list[_Seen]) -> set[int]:
+    return books.landing(kind) if kind in {seen.match.record.KIND for seen in page} else set()
+
+
+def _hit(seen: _Seen) -> Hit:
+    match, person = seen.match, seen.person
+    record, how = match.record, MATCHES[match.guess.rank]
+    if isinstance(record, Loan):
+        return Hit(Loan.KIND, record.id, _loan_title(record, person), match.why, how)
+    title = " · ".join(part for part in (person.name, person.branch) if part)
+    merged_from = None if person.id == record.id else record.id
+    return Hit(Customer.KIND, person.id, title, match.why, how, merged_from=merged_from)
 
 
 def _loan_title(loan: Loan, borrower: Customer) -> str:

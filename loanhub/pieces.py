@@ -1,0 +1,307 @@
+"""Any piece of a name or an address looked up: which customers have which two characters in a row.
+
+A gram is a letter that says where it stands, and characters that follow each other there:
+
+    a望湖   two characters of an address, home or registered     a88号  three, where the first two are digits
+    n张三   two characters of a name                             s张    the first character of a name
+
+Numbers need the three: of two digits there are so few that every town has them all. For each gram and block
+of 65,536 ids a row or several hold the ids, as offsets of two bytes or, from 4,096 ids on, as one bit for
+each id of the block. Who has all grams of a piece nearly always has the piece; the record itself tells.
+Rows are derived: they can be dropped and built again from the records at any time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from attrs import frozen
+
+from loanhub.records import Columns, Diff, Query, Record, Test
+from loanhub.schema import PIECE
+
+KIND: Final = "customer"
+ADDRESSES: Final = ("address", "hukou_address")
+SOURCES: Final = ("name", *ADDRESSES)
+"""The stored columns of a customer that grams are made of."""
+
+OFFSET_BITS: Final = 16
+BLOCK: Final = 1 << OFFSET_BITS
+"""Ids that one row may speak of."""
+BITMAP: Final = BLOCK // 8
+"""Bytes of a row that has a bit for each id; offsets never take as many."""
+WIDTH: Final = 15
+"""Bits of a character's number: three characters and an offset are one integer."""
+MOST: Final = (1 << WIDTH) - 1
+SHAPE: Final = {"gram": pl.String, "block": pl.Int64, "ids": pl.Binary}
+
+
+def normal_column(texts: pl.Series) -> pl.Series:
+    """Names, numbers and addresses as they are compared: NFKC, no spaces, lower case."""
+    return texts.str.normalize("NFKC").str.replace_all(r"\s+", "").str.to_lowercase()
+
+
+Run = tuple[str, bytes]
+"""A gram, and who of a block has it."""
+
+
+# -- grams of one text ---------------------------------------------------------------------------------
+
+
+def address_grams(text: str) -> set[str]:
+    """The grams of a piece of an address, in its normal form."""
+    return {f"a{a}{b}" for a, b in pairwise(text)} | {f"a{n}" for n in re.findall(r"(?=([0-9]{2}.))", text)}
+
+
+def name_grams(text: str) -> set[str]:
+    """The grams of a piece of a name; a single character is looked for at the beginning only."""
+    return {f"s{text}"} if len(text) == 1 else {f"n{a}{b}" for a, b in pairwise(text)}
+
+
+# -- rows of many records ------------------------------------------------------------------------------
+
+
+def rows(frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows (`gram`, `block`, `ids`) of customers by block and gram; `frame` has `id` and `SOURCES`."""
+    found = [pl.DataFrame(schema=SHAPE)]
+    for (block,), some in frame.group_by(pl.col("id") // BLOCK, maintain_order=True):
+        addresses, names = _texts(some, *ADDRESSES), _texts(some, "name")
+        runs = [*_runs(addresses, " aa", _in_address), *_runs(names, "sn", _in_name)]
+        made = [(gram, block, ids) for gram, ids in sorted(runs)]
+        found.append(pl.DataFrame(made, schema=SHAPE, orient="row"))
+    return pl.concat(found)
+
+
+def _texts(frame: pl.DataFrame, *names: str) -> pl.DataFrame:
+    """Every text of these columns that is there, in its normal form, with its id."""
+    every = pl.concat([pl.DataFrame({"id": frame["id"], "text": normal_column(frame[n])}) for n in names])
+    return every.filter(pl.col("text") != "")
+
+
+Spots = tuple[Any, Any]
+"""Codes of grams by where in the texts they begin, and where there are any."""
+LINE: Final = ord("\n")
+"""Ends every text."""
+
+
+def _in_address(characters: Any, numbers: Any) -> Iterator[Spots]:
+    pairs = (numbers[:-1] << 2 * WIDTH) | (numbers[1:] << WIDTH)
+    yield pairs, (characters[:-1] != LINE) & (characters[1:] != LINE)
+    digit = (characters >= ord("0")) & (characters <= ord("9"))
+    yield pairs[:-1] | numbers[2:], digit[:-2] & digit[1:-1] & (characters[2:] != LINE)
+
+
+def _in_name(characters: Any, numbers: Any) -> Iterator[Spots]:
+    pairs = (numbers[:-1] << 2 * WIDTH) | (numbers[1:] << WIDTH)
+    yield pairs, (characters[:-1] != LINE) & (characters[1:] != LINE)
+    yield numbers << 2 * WIDTH, np.append([LINE], characters[:-1]) == LINE
+
+
+def _runs(texts: pl.DataFrame, letters: str, cut: Callable[[Any, Any], Iterator[Spots]]) -> Iterator[Run]:
+    """Every gram of texts of one block, and who has it; `letters` by how many characters a gram has."""
+    if texts.is_empty():
+        return
+    whole = "\n".join(texts["text"].to_list()) + "\n"
+    characters = np.frombuffer(whole.encode("utf-32-le"), np.uint32)
+    known = np.flatnonzero(np.bincount(characters))
+    if len(known) + 1 >= 1 << WIDTH:  # more characters than any script has in use: rows for each half
+        middle = texts.height // 2
+        yield from _runs(texts[:middle], letters, cut)
+        yield from _runs(texts[middle:], letters, cut)
+        return
+    numbers = np.zeros(int(known[-1]) + 1, np.int64)
+    numbers[known] = np.arange(1, len(known) + 1)  # 0 stands where a gram has no further character
+    offsets = np.repeat(texts["id"].to_numpy() % BLOCK, texts["text"].str.len_chars().to_numpy() + 1)
+    spots = cut(characters, numbers[characters])
+    found = np.concatenate([(code[at] << OFFSET_BITS) | offsets[: len(code)][at] for code, at in spots])
+    for code, ids in _grouped(found):
+        places = (code >> 2 * WIDTH, code >> WIDTH & MOST, code & MOST)
+        gram = "".join(chr(known[place - 1]) for place in places if place)
+        yield letters[len(gram) - 1] + gram, ids
+
+
+def _grouped(found: Any) -> Iterator[tuple[int, bytes]]:
+    """Offsets gathered under what stands before them."""
+    if not len(found):
+        return
+    found.sort()
+    found = found[np.append([True], found[1:] != found[:-1])]
+    codes, offsets = found >> OFFSET_BITS, (found & (BLOCK - 1)).astype("<u2")
+    starts = np.flatnonzero(np.append([True], codes[1:] != codes[:-1]))
+    ends = np.append(starts[1:], len(codes))
+    for code, start, end in zip(codes[starts].tolist(), starts.tolist(), ends.tolist(), strict=True):
+        yield code, _packed(offsets[start:end])
+
+
+def _packed(offsets: Any) -> bytes:
+    if 2 * len(offsets) < BITMAP:
+        return bytes(offsets.astype("<u2").tobytes())
+    return bytes(np.packbits(_marked(offsets)).tobytes())
+
+
+def _marked(offsets: Any) -> Any:
+    mask = np.zeros(BLOCK, np.bool_)
+    mask[offsets] = True
+    return mask
+
+
+def offsets_of(ids: bytes) -> Any:
+    """The offsets that a row holds, ascending."""
+    if len(ids) == BITMAP:
+        return np.flatnonzero(np.unpackbits(np.frombuffer(ids, np.uint8)))
+    return np.frombuffer(ids, "<u2").astype(np.int64)
+
+
+# -- looked up -----------------------------------------------------------------------------------------
+
+
+@frozen
+class Words:
+    """The words of a search box as pieces of names and addresses, in their normal form.
+
+    A word alone is looked for in addresses only: names have search keys of their own.
+    """
+
+    words: tuple[str, ...]
+
+    @property
+    def joined(self) -> str:
+        """All words one behind the other."""
+        return "".join(self.words)
+
+    @property
+    def grams(self) -> set[str]:
+        """All grams that matter."""
+        by_name = [name_grams(word) for word in self.words] if len(self.words) > 1 else []
+        return set().union(address_grams(self.joined), *map(address_grams, self.words), *by_name)
+
+    def likely(self, held: pl.DataFrame, *, joined: bool) -> Any:
+        """Ids, ascending: who has all grams of the joined words; or else of the words, but not of those."""
+        found = [np.zeros(0, np.int64)]
+        for (block,), some in held.sort("block").group_by("block", maintain_order=True):
+            found.append(np.flatnonzero(self._mask(_masks(some), joined)) + block * BLOCK)
+        return np.concatenate(found)
+
+    def _mask(self, masks: dict[str, Any], joined: bool) -> Any:
+        together = _all(masks, address_grams(self.joined))
+        if joined:
+            return together
+        every = np.ones(BLOCK, np.bool_)
+        for word in self.words:
+            mask = _all(masks, address_grams(word))
+            every &= mask | _all(masks, name_grams(word)) if len(self.words) > 1 else mask
+        return every & ~together if len(self.words) > 1 else every
+
+    def fits(self, name: str, addresses: list[str]) -> str | None:
+        """Where all the words stand, as the word of `found.WHY`: None when they do not."""
+        in_address = [len(w) > 1 and any(w in address for address in addresses) for w in self.words]
+        if all(in_address):
+            return "address"
+        if len(self.words) == 1:
+            return None
+        in_name = [name.startswith(w) or (len(w) > 1 and w in name) for w in self.words]
+        if all(in_name):
+            return "name"
+        return "words" if all(map(any, zip(in_address, in_name, strict=True))) else None
+
+    def together(self, addresses: list[str]) -> bool:
+        """Whether the addresses have all grams of the joined words: what `likely` tells of a record."""
+        return address_grams(self.joined) <= set().union(*map(address_grams, addresses))
+
+
+def _masks(held: pl.DataFrame) -> dict[str, Any]:
+    """Who of one block has which gram."""
+    masks: dict[str, Any] = {}
+    for gram, ids in held.select("gram", "ids").iter_rows():
+        mask = _mask_of(ids)
+        masks[gram] = masks[gram] | mask if gram in masks else mask
+    return masks
+
+
+def _mask_of(ids: bytes) -> Any:
+    if len(ids) == BITMAP:
+        return np.unpackbits(np.frombuffer(ids, np.uint8)).view(np.bool_)
+    return _marked(np.frombuffer(ids, "<u2"))
+
+
+def _all(masks: dict[str, Any], grams: set[str]) -> Any:
+    """Who has all of these; without any gram there is nobody."""
+    if not grams or not grams <= masks.keys():
+        return np.zeros(BLOCK, np.bool_)
+    return np.logical_and.reduce([masks[gram] for gram in grams])
+
+
+# -- kept up -------------------------------------------------------------------------------------------
+
+
+Ask = Callable[[Query], pl.DataFrame]
+"""Answers a query from the store: `ReadTx.columns`."""
+
+
+def changes(ask: Ask, columns: Columns, diff: Diff, *, new: bool = True) -> list[Columns]:
+    """The rows to take away and to add after a put of customers; `new=False` leaves new records for later."""
+    found = []
+    if diff.changed or diff.removed:
+        before = _pairs([b for b, _ in diff.changed] + list(diff.removed))
+        after = _pairs([a for _, a in diff.changed])
+        found += _without(ask, before.join(after, on=["gram", "id"], how="anti"))
+        fresh = after.join(before, on=["gram", "id"], how="anti")
+        found.append(Columns(PIECE, _rows_of(fresh)))
+    if new and diff.new:
+        made = columns.frame.filter(pl.col("id").is_in(list(diff.new)))
+        texts = [made[n] if n in made.columns else pl.lit(None, pl.String).alias(n) for n in SOURCES]
+        found.append(Columns(PIECE, rows(made.select("id", *texts))))
+    return [c for c in found if c.frame.height]
+
+
+def _pairs(records: list[Record]) -> pl.DataFrame:
+    """Every gram of records with its id."""
+    frame = pl.DataFrame(
+        [{n: r.get(n) for n in ("id", *SOURCES)} for r in records],
+        schema={"id": pl.Int64, **dict.fromkeys(SOURCES, pl.String)},
+    )
+    return spread(rows(frame))
+
+
+def spread(held: pl.DataFrame) -> pl.DataFrame:
+    """Rows taken apart: `gram` and `id`, each pair once."""
+    ids = [(offsets_of(i) + block * BLOCK).tolist() for block, i in held.select("block", "ids").iter_rows()]
+    apart = held.select("gram", pl.Series("id", ids, dtype=pl.List(pl.Int64)))
+    return apart.explode("id", empty_as_null=True).unique()
+
+
+def _rows_of(pairs: pl.DataFrame) -> pl.DataFrame:
+    """Pairs put together again."""
+    groups = pairs.sort("gram", "id").group_by("gram", pl.col("id") // BLOCK, maintain_order=True)
+    made = [(gram, block, _packed(some["id"].to_numpy() % BLOCK)) for (gram, block), some in groups]
+    return pl.DataFrame(made, schema=SHAPE, orient="row")
+
+
+def _without(ask: Ask, gone: pl.DataFrame) -> list[Columns]:
+    """The rows that hold pairs which are no more, and what is left of them."""
+    if gone.is_empty():
+        return []
+    blocks = gone["id"] // BLOCK
+    held = ask(asked(gone["gram"].unique().to_list(), int(blocks.min()), int(blocks.max())))  # type: ignore[arg-type]
+    left = spread(held).join(gone, on=["gram", "id"], how="anti")
+    return [Columns(PIECE, held, gone=True), Columns(PIECE, _rows_of(left))]
+
+
+def lacking(ask: Ask, frame: pl.DataFrame) -> set[int]:
+    """Ids of customers that the store does not hold every gram of."""
+    found: set[int] = set()
+    wanted = spread(rows(frame.select("id", *SOURCES)))
+    for (block,), some in wanted.group_by(pl.col("id") // BLOCK):
+        masks = _masks(ask(asked(some["gram"].unique().to_list(), block, block)))
+        found |= {key for gram, key in some.iter_rows() if gram not in masks or not masks[gram][key % BLOCK]}
+    return found
+
+
+def asked(grams: Iterable[str], first: int, last: int | None = None) -> Query:
+    upto = () if last is None else (Test("block", "le", last),)
+    return Query(PIECE, (Test("gram", "in", sorted(grams)), Test("block", "ge", first), *upto))

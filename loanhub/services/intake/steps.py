@@ -15,7 +15,6 @@ from loanhub import searching
 from loanhub.acts import Act, Books, Facts
 from loanhub.entities import Batch, Layout, Pending, Statement
 from loanhub.records import Columns, Query, Test
-from loanhub.schema import SEARCH_KEY
 from loanhub.services.intake.said import OUTCOMES, last_said, statements, unpacked
 
 
@@ -171,7 +170,7 @@ def index(books: Books, request: Index) -> Facts[int]:
     """Put a run of search keys."""
     batch = evolve(books.get(Batch, request.batch), indexed=request.done)
     about = f"batch:{request.batch}"
-    return Facts(request.done, (Columns(SEARCH_KEY, request.keys), batch), about=about)
+    return Facts(request.done, (searching.derived(request.keys), batch), about=about)
 
 
 def show(books: Books, request: Of) -> Facts[Batch]:

@@ -54,7 +54,7 @@ class S3Remote:
             return self._patiently(partial(self._put_new, name, key, data))
         if self.size(name) is not None:
             return False
-        self._patiently(lambda _: self._client.put_object(Bucket=self._place.bucket, Key=key, Body=data))
+        self._patiently(lambda _: self._put(key, data))
         return True
 
     def get(self, name: str, start: int = 0, length: int | None = None) -> bytes:
@@ -127,7 +127,7 @@ class S3Remote:
 
     def _overwrite(self) -> None:
         key = self._key(PROBE)
-        self._patiently(lambda _: self._client.put_object(Bucket=self._place.bucket, Key=key, Body=b"probe"))
+        self._patiently(lambda _: self._put(key, b"probe"))
 
     def _told(self, question: str, *path: str) -> bool:
         """Whether the storage answers "Enabled"; servers without the feature refuse in many ways."""
@@ -156,12 +156,15 @@ class S3Remote:
 
     def _put_new(self, name: str, key: str, data: bytes, again: bool) -> bool:
         try:
-            self._client.put_object(Bucket=self._place.bucket, Key=key, Body=data, IfNoneMatch="*")
+            self._put(key, data, IfNoneMatch="*")
         except ClientError as fault:
             if not self._says_taken(fault, name):
                 raise
             return again and self._is(name, data)
         return True
+
+    def _put(self, key: str, data: bytes, **condition: str) -> None:
+        self._client.put_object(Bucket=self._place.bucket, Key=key, Body=data, **condition)
 
     def _says_taken(self, fault: ClientError, name: str) -> bool:
         """Whether a put was refused for its name: 412, or 409 by providers with a header of their own.

@@ -124,7 +124,7 @@ def client(wishes: Wishes) -> BaseClient:
         core.set_config_variable("credentials_file", str(Path(wishes.credentials).expanduser()))
     try:
         endpoint = _endpoint(wishes.endpoint or core.get_config_variable("endpoint_url") or "")
-        dialect = _dialect(endpoint)
+        dialect = dialect_of(endpoint)
         made = boto3.Session(botocore_session=core).client(
             "s3",
             endpoint_url=endpoint or None,
@@ -169,7 +169,8 @@ def _endpoint(url: str) -> str:
     return url
 
 
-def _dialect(endpoint: str) -> Dialect:
+def dialect_of(endpoint: str) -> Dialect:
+    """How the provider at this endpoint ("": AWS) is spoken to."""
     host = urlsplit(endpoint).hostname or ""
     own = (kept for end, kept in DIALECTS.items() if host == end or host.endswith(f".{end}"))
     return next(own, Dialect("path" if endpoint and not host.endswith(".amazonaws.com") else "auto"))

@@ -22,6 +22,8 @@ R = TypeVar("R")
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 8.0
 """Seconds. The pause doubles from one to the other; how much of it is waited is drawn by lot."""
+LEAST: Final = 3
+"""Tries, though a single one took all the time there was: large objects on slow lines."""
 
 _LATER_STATUS: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504, *range(520, 530)})
 _LATER: Final = (
@@ -58,17 +60,18 @@ class Patience:
         Raises NotAllowed (`refused` where the credentials are right and may not), Misconfigured, and
         Busy("remote-unreachable" or "remote-not-answering") when the time is over.
         """
-        end, longest, again = time.monotonic() + self.seconds, FIRST_PAUSE, False
+        end, longest, tries = time.monotonic() + self.seconds, FIRST_PAUSE, 0
         while True:
+            tries += 1
             try:
-                return call(again)
+                return call(tries > 1)
             except (boto.BotoCoreError, boto.ClientError) as fault:
                 error, later = in_words(fault, self.remote, refused), worth_trying(fault)
             pause = _LOT.uniform(0, longest)
-            if not later or time.monotonic() + pause > end:
+            if not later or (time.monotonic() + pause > end and tries >= LEAST):
                 raise error
             self.pause(pause)
-            again, longest = True, min(longest * 2, LONGEST_PAUSE)
+            longest = min(longest * 2, LONGEST_PAUSE)
 
 
 def status_of(fault: boto.ClientError) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -10,6 +12,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from attrs import define, field
 
+from loanhub import Remote
+from loanhub.testing.servers import S3Server
+from loanhub_remote_s3 import open_s3
+
+MIB = 1 << 20
 Spoil = Callable[["Exchange"], None]
 
 
@@ -76,6 +83,8 @@ class Line:
     always: Spoil | None = None
     seen: list[tuple[str, str]] = field(factory=list)
     endpoint: str = ""
+    pause: float = 0.0
+    """Seconds that each MiB of what is sent takes longer."""
 
 
 def lose_the_answer(one: Exchange) -> None:
@@ -111,6 +120,11 @@ def cut_short(one: Exchange) -> None:
     one.answer(status, headers, body, cut=len(body) // 2)
 
 
+def accept(one: Exchange) -> None:
+    """Say that it was stored, and keep nothing."""
+    one.answer(200, {"ETag": '"0"'}, b"")
+
+
 def refusing(status: int, code: str) -> Spoil:
     """A server that always says this."""
     return lambda one: one.refuse(status, code)
@@ -135,18 +149,27 @@ def bad_line(endpoint: str) -> Iterator[Line]:
             if self.headers.get("Expect"):
                 self.send_response_only(100)
                 self.end_headers()
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = self.body(int(self.headers.get("Content-Length", 0)))
             one = Exchange(line, self.command, self.path, headers, body, self)
             with turn:
                 line.seen.append((self.command, self.path))
                 spoil = line.spoils.pop(0) if line.spoils else line.always
             (spoil or Exchange.pass_through)(one)
 
+        def body(self, length: int) -> bytes:
+            """Read as fast as the line is."""
+            found = bytearray()
+            while len(found) < length:
+                time.sleep(line.pause)
+                found += self.rfile.read(min(MIB, length - len(found)))
+            return bytes(found)
+
         def log_message(self, *_: object) -> None:
             """Silent."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
+        server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 10)
         line.endpoint = f"http://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
@@ -155,3 +178,17 @@ def bad_line(endpoint: str) -> Iterator[Line]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def opened(line: Line, server: S3Server, address: str, **more: object) -> Remote:
+    """The remote at `address` of `server`, over the line."""
+    return open_s3(address, {**server.settings(), "endpoint": line.endpoint, "patience": 20.0, **more})
+
+
+def calls(remote: Remote) -> Iterator[tuple[Callable[[], object], object]]:
+    """Every kind of call, with its answer when they are made one after the other on an empty remote."""
+    yield lambda: remote.put_new("c/1", b"first"), True
+    yield lambda: remote.get("c/1"), b"first"
+    yield lambda: remote.size("c/1"), 5
+    yield lambda: [one.name for one in remote.list("c/")], ["c/1"]
+    yield lambda: remote.delete("c/1"), None

@@ -6,12 +6,12 @@ A row key names the row from one revision of a sheet to the next.
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Iterable
+from hashlib import blake2b
 from typing import Final
 
+import numpy as np
 import polars as pl
-
-from loanhub.services.intake.subjects import subjects_of
 
 ROW_KEYS: Final[dict[str, tuple[str, ...]]] = {
     "loans": ("#loan_key",),
@@ -34,42 +34,61 @@ def _column(values: pl.DataFrame, path: str) -> pl.Expr:
     return pl.col(path).cast(pl.String) if path in values.columns else pl.lit(None, pl.String)
 
 
-def identify(values: pl.DataFrame, subject: str, number: int) -> pl.DataFrame:
-    """The values with `#person`, `#weak` (a person known by name only), `#loan_key` and `#key` added.
+def marks(values: pl.DataFrame, subject: str) -> pl.DataFrame:
+    """What identifies each row as far as the row itself says; `identify` then sees all rows of a sheet.
 
-    `number` is the sheet's place in the file; rows that nothing else names are named by it and their row.
+    `row`, `#strong` (ID or code), `#both` (name and mobile), `#own` (customer number), `#name`, `#loan_key`,
+    and `#rest`: what else tells two rows of the sheet apart; `#record` where rows of an export name one.
     """
     name = _column(values, "customer.name")
-    mobile = _column(values, "customer.mobile")
     strong = pl.coalesce(
         pl.lit("I:") + _column(values, "customer.id_number").str.to_uppercase(),
         pl.lit("U:") + _column(values, "customer.uscc"),
     )
-    both = pl.lit("N:") + name.str.to_lowercase() + pl.lit("|") + mobile
-    own = pl.lit("K:") + _column(values, "customer.customer_no")
+    both = pl.lit("N:") + name.str.to_lowercase() + pl.lit("|") + _column(values, "customer.mobile")
     loan = pl.coalesce(
         pl.lit("L:") + _column(values, "loan.loan_no"), pl.lit("C:") + _column(values, "loan.contract_no")
     )
+    rest = [pl.lit("|") + _column(values, path).fill_null("") for path in _others(values, subject)]
+    return values.select(
+        "row",
+        strong.alias("#strong"),
+        both.alias("#both"),
+        (pl.lit("K:") + _column(values, "customer.customer_no")).alias("#own"),
+        name.alias("#name"),
+        loan.alias("#loan_key"),
+        (pl.concat_str(rest) if rest else pl.lit("")).alias("#rest"),
+        *(["#record"] if "#record" in values.columns else []),
+    )
+
+
+def identify(marks: pl.DataFrame, subject: str, number: int) -> pl.DataFrame:
+    """The marks of a whole sheet as `row`, `#person`, `#weak` (a person known by name only), `#both`,
+    `#loan_key` and `#key`, with `#record` where it was there.
+
+    `number` is the sheet's place in the file; rows that nothing else names are named by it and their row.
+    """
     here = pl.format("R:{}:{}", pl.lit(number), pl.col("row"))
-    values = values.with_columns(strong.alias("#strong"), both.alias("#both"), loan.alias("#loan_key"))
-    people = _joined(values).with_columns(pl.coalesce("#joined", own).alias("#person"))
+    people = _joined(marks).with_columns(pl.coalesce("#joined", "#own").alias("#person"))
+    named = pl.lit("M:") + pl.col("#name") + pl.lit("|") + pl.coalesce("#loan_key", here)
     people = people.with_columns(
-        pl.col("#person").is_null().alias("#weak"),
-        pl.coalesce("#person", pl.lit("M:") + name + pl.lit("|") + pl.coalesce("#loan_key", here)).alias(
-            "#person"
-        ),
-    ).drop("#joined", "#strong")
-    key = _row_key(people, subject, here)
+        pl.col("#person").is_null().alias("#weak"), pl.coalesce("#person", named).alias("#person")
+    )
+    main = {"#loan_key": pl.coalesce("#loan_key", "#person") if subject == "loans" else pl.col("#loan_key")}
+    first = ROW_KEYS[subject][0]
+    key = pl.coalesce(main.get(first, pl.col(first)) + pl.col("#rest"), here)
     if "#record" in people.columns:  # a row of our own export is named by the record it says it is
         key = pl.coalesce(pl.lit("@") + pl.col("#record"), key)
-    return people.with_columns(key.alias("#key"))
+    return people.with_columns(key.alias("#key")).drop("#joined", "#strong", "#own", "#name", "#rest")
 
 
 def _joined(values: pl.DataFrame) -> pl.DataFrame:
     """People by ID or code; a row with name and mobile only belongs to the one ID that shows both."""
-    pairs = values.filter(pl.col("#strong").is_not_null() & pl.col("#both").is_not_null())
+    pairs = values.select("#strong", "#both").drop_nulls()
+    weak = values.filter(pl.col("#strong").is_null() & pl.col("#both").is_not_null())["#both"]
     one = (
-        pairs.group_by("#both")
+        pairs.filter(pl.col("#both").is_in(weak.implode()))
+        .group_by("#both")
         .agg(pl.col("#strong").n_unique().alias("n"), pl.col("#strong").first().alias("#through"))
         .filter(pl.col("n") == 1)
         .drop("n")
@@ -78,46 +97,43 @@ def _joined(values: pl.DataFrame) -> pl.DataFrame:
     return joined.with_columns(pl.coalesce("#strong", "#through", "#both").alias("#joined")).drop("#through")
 
 
-def _row_key(values: pl.DataFrame, subject: str, here: pl.Expr) -> pl.Expr:
-    first = subject if subject in ROW_KEYS else (subjects_of(values.columns) or ["customers"])[0]
-    parts = [p for p in ROW_KEYS[first] if p in values.columns]
-    main = pl.col(parts[0])
-    if first == "loans":
-        main = pl.coalesce("#loan_key", "#person")
-    rest = [pl.lit("|") + pl.col(p).cast(pl.String).fill_null("") for p in parts[1:]]
-    key = pl.concat_str([main, *rest]) if rest else main
-    return pl.coalesce(key, here)
+def _others(values: pl.DataFrame, subject: str) -> list[str]:
+    """The field paths that tell rows of a sheet apart besides the first of their key."""
+    return [path for path in ROW_KEYS[subject][1:] if path in values.columns]
 
 
-def numbered(values: pl.DataFrame) -> pl.DataFrame:
+def numbered(keys: pl.DataFrame) -> pl.DataFrame:
     """Receipts and other rows that may rightly stand twice get the number of their occurrence in the key."""
     again = pl.col("#key").cum_count().over("#key")
-    if "#record" in values.columns:
+    if "#record" in keys.columns:
         again = pl.when(pl.col("#record").is_null()).then(again).otherwise(1)
-    return values.with_columns(
+    return keys.with_columns(
         pl.when(again > 1).then(pl.format("{}#{}", "#key", again)).otherwise(pl.col("#key")).alias("#key")
     )
 
 
-def repeated(values: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
-    """Rows whose key stood before in the file: those that say the same again, and those that contradict."""
-    stated = [c for c in values.columns if not c.startswith("#") and c != "row"]
-    again = ~values["#key"].is_first_distinct().alias("again")
+def repeated(keys: pl.DataFrame, parts: Iterable[pl.DataFrame]) -> tuple[pl.Series, pl.Series]:
+    """Rows whose key stood before in the file: those that say the same again, and those that contradict.
+
+    `parts` are the values of the same rows, in order.
+    """
+    again = ~keys["#key"].is_first_distinct().alias("again")
     if not again.any():
         return again, again
+    twice = keys.filter(pl.col("#key").is_in(keys["#key"].filter(again).implode())).select("row", "#key")
+    values = pl.concat([part.join(twice, on="row", maintain_order="left") for part in parts])
+    stated = [c for c in values.columns if not c.startswith("#") and c != "row"]
     firsts = values.unique("#key", keep="first").select("#key", *stated)
     joined = values.join(firsts, on="#key", how="left", suffix="#first", maintain_order="left")
     differs = pl.any_horizontal(
         [pl.col(c).ne_missing(pl.col(f"{c}#first")) & pl.col(c).is_not_null() for c in stated]
     )
-    other = joined.select(differs.alias("differs")).to_series()
+    rows = joined.filter(differs)["row"]
+    other = keys["row"].is_in(rows.implode())
     return again & ~other, again & other
 
 
 def hashed(keys: pl.Series) -> pl.Series:
     """Row keys as whole numbers, the same on every machine."""
-    return pl.Series(
-        "key",
-        [int.from_bytes(hashlib.blake2b(k.encode(), digest_size=8).digest()[:8]) >> 1 for k in keys],
-        dtype=pl.Int64,
-    )
+    digests = b"".join([blake2b(key.encode(), digest_size=8).digest() for key in keys.to_list()])
+    return pl.Series("key", (np.frombuffer(digests, ">u8") >> 1).astype(np.int64))

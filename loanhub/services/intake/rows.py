@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -20,6 +21,7 @@ from loanhub.services.intake.land import LAND, LAND_LATER, Chunk, Landed
 from loanhub.services.intake.layout import Rows, Table, rows_of
 from loanhub.services.intake.plans import SheetPlan
 from loanhub.services.intake.said import OUTCOMES
+from loanhub.services.intake.shelf import Shelf
 from loanhub.services.intake.subjects import subjects_of
 
 if TYPE_CHECKING:
@@ -31,20 +33,31 @@ ORDER: Final = ("customers", "loans", "collateral", "credit", "receipts", "follo
 """Sheets land in this order, so that loans find their people and receipts their loans."""
 FILLED: Final = frozenset({"text", "name", "choice", "address"})
 """Types whose merged cells are filled downwards; never an amount."""
+PART: Final = 100_000
+"""Rows of a large table checked at once."""
+LASTING: Final = ("row", "#person", "#weak", "#both", "#loan_key")
+"""Of what identifies a row, what landing asks for."""
 MAY_REPEAT: Final = frozenset({"receipts", "followups"})
 
 
 @define
 class Sheet:
-    """One sheet ready to land."""
+    """One sheet ready to land: its checked values on the shelf, and for each row of them a line of `keys`."""
 
     number: int
     table: Table
     plan: SheetPlan
     rows: Rows = field(repr=False)
-    values: pl.DataFrame = field(repr=False)
-    checked: Checked = field(repr=False)
+    values: Shelf = field(repr=False)
+    keys: pl.DataFrame = field(repr=False)
+    problems: pl.DataFrame = field(repr=False)
+    cleared: pl.DataFrame = field(repr=False)
+    masked: pl.DataFrame = field(repr=False)
     claimed: Mapping[str, frozenset[int]] = field(factory=dict, repr=False)
+
+    def slice(self, start: int, count: int) -> pl.DataFrame:
+        """Rows with their values and their keys."""
+        return self.values.slice(start, count).hstack(self.keys.slice(start, count).drop("row"))
 
     def decisions(self) -> dict[str, Any]:
         """What was decided about it, as kept with the batch and shown in the report."""
@@ -61,7 +74,7 @@ class Sheet:
     @property
     def first_subject(self) -> str:
         """The subject that names its rows."""
-        return (subjects_of(self.plan.fields) or ["customers"])[0]
+        return _first_subject(self.plan)
 
 
 @define(slots=False)
@@ -95,7 +108,7 @@ class Prepared:
     @cached_property
     def again(self) -> frozenset[str]:
         """Keys of people and loans that stand in more than one row."""
-        keys = [s.values[name] for s in self.sheets for name in ("#person", "#loan_key")]
+        keys = [s.keys[name] for s in self.sheets for name in ("#person", "#loan_key")]
         whole = pl.concat([k.rename("key") for k in keys]).drop_nulls()
         return frozenset(whole.filter(whole.is_duplicated()).to_list())
 
@@ -111,7 +124,7 @@ class Prepared:
         for number, place, sheet, at in self._slices():
             if number < start:
                 continue
-            values = sheet.values.slice(at, self.chunk)
+            values = sheet.slice(at, self.chunk)
             mine = pl.col("row").is_in(values["row"].implode())
             yield (
                 number,
@@ -122,9 +135,9 @@ class Prepared:
                     subject=sheet.plan.subject,
                     source=f"{batch.folder or 'ingest'}/{sheet.first_subject}",
                     values=values,
-                    problems=sheet.checked.problems.filter(mine),
-                    cleared=sheet.checked.cleared.filter(mine),
-                    masked=sheet.checked.masked.filter(mine),
+                    problems=sheet.problems.filter(mine),
+                    cleared=sheet.cleared.filter(mine),
+                    masked=sheet.masked.filter(mine),
                     claimed=sheet.claimed,
                     said=pl.DataFrame(schema={"key": pl.Int64}),
                     people=self.people,
@@ -137,7 +150,7 @@ class Prepared:
     def keys_ahead(self, number: int, count: int) -> pl.Series:
         """Row keys of so many chunks from number `number` on, as numbers."""
         near = [(s, at) for n, _, s, at in self._slices() if number <= n < number + count]
-        return pl.concat([s.values["#hash"].slice(at, self.chunk) for s, at in near])
+        return pl.concat([s.keys["#hash"].slice(at, self.chunk) for s, at in near])
 
     def seen(self, number: int) -> int:
         """Rows landed when chunk `number` is done."""
@@ -165,7 +178,7 @@ class Prepared:
             made = frame.filter(pl.col("outcome") != OUTCOMES["unchanged"])
             for place, sheet in enumerate(self.sheets):
                 mine = made.filter(pl.col("sheet") == place)
-                known = sheet.values.select("row", "#person", "#loan_key")
+                known = sheet.keys.select("row", "#person", "#loan_key")
                 joined = mine.drop("#person", "#loan_key", strict=False).join(known, on="row")
                 for key, kind, into in (
                     ("#person", "customer", self.people),
@@ -182,7 +195,12 @@ def prepare(intake: Intake, tables: Sequence[tuple[tuple[int, Table], SheetPlan]
 
     Raises Refused("no-rows") when there are none.
     """
-    sheets = [_sheet(intake, number, table, plan) for (number, table), plan in tables]
+    sheets = []
+    for place, ((number, table), plan) in enumerate(tables):
+        checking = _Checking.of(intake, number, table, plan, f"values-{place}")
+        for part in _parts(table, checking.fill):
+            checking.take(part)
+        sheets.append(checking.sheet())
     sheets = [s for s in sheets if s.values.height]
     if not sheets:
         raise Refused("no-rows")
@@ -190,30 +208,102 @@ def prepare(intake: Intake, tables: Sequence[tuple[tuple[int, Table], SheetPlan]
     return Prepared(sheets, chunk)
 
 
-def _sheet(intake: Intake, number: int, table: Table, plan: SheetPlan) -> Sheet:
-    house, words = intake.house, intake.words
-    columns = [c.column for c in plan.columns if c.field]
-    fill = [c.column for c in plan.columns if c.field and about(words, c.field).type in FILLED]
-    rows = rows_of(table, [*columns, *(plan.record or ())], fill)
-    today = house.clock.now().astimezone(house.zone).date()
-    settings = house.settings.intake
-    limits = Limits(settings.age_from, settings.age_to, int(Decimal(settings.rate_cap) * PER_UNIT))
-    checked = check(words, plan, rows, today, house.zone, limits)
-    stated = exported.named(checked.values, rows.cells, plan.record)
-    values = identity.identify(stated, plan.subject, number)
-    subject = (subjects_of(plan.fields) or ["customers"])[0]
-    if subject in MAY_REPEAT:
-        values = identity.numbered(values)
-    same, other = identity.repeated(values)
-    other = other | exported.torn(values, other)
-    lines = [checked.problems]
-    for mask, code, severity in ((same, "row-repeated", "warning"), (other, "row-contradicts", "error")):
-        if mask.any():
-            lines.append(
-                problem(values.filter(mask).select("row", pl.lit(code).alias("code")), None, "", severity)
-            )
-    checked = evolve(checked, problems=pl.concat(lines))
-    values = values.with_columns(same.alias("#repeat"), identity.hashed(values["#key"]).alias("#hash"))
-    # The report needs of the raw cells only those that are not so in the sheet: the others are let go.
-    rows = evolve(rows, cells=rows.cells.select("row", *(f"c{column}" for column in rows.filled)))
-    return Sheet(number, table, plan, rows, values, checked, exported.claimed(values))
+def _first_subject(plan: SheetPlan) -> str:
+    return (subjects_of(plan.fields) or ["customers"])[0]
+
+
+def _parts(table: Table, fill: Sequence[int]) -> Iterator[Table]:
+    """A large table in parts of some blocks each; one with merged cells to be filled down stays whole."""
+    sheet = table.sheet
+    if any(left in fill and bottom > top for top, left, bottom, _ in sheet.merges):
+        yield table
+        return
+    step = max(PART * len(sheet.blocks) // max(sheet.rows, 1), 1)
+    for at in range(0, len(sheet.blocks), step):
+        yield evolve(table, sheet=evolve(sheet, blocks=sheet.blocks[at : at + step]))
+
+
+@define
+class _Checking:
+    """A table being read and checked, a part at a time, until its rows can be told from each other."""
+
+    intake: Intake
+    number: int
+    table: Table
+    plan: SheetPlan
+    values: Shelf
+    today: date
+    limits: Limits
+    rows: list[Rows] = field(factory=list, repr=False)
+    checked: list[Checked] = field(factory=list, repr=False)
+    marks: list[pl.DataFrame] = field(factory=list, repr=False)
+
+    @classmethod
+    def of(cls, intake: Intake, number: int, table: Table, plan: SheetPlan, name: str) -> _Checking:
+        """A table with nothing of it read; its values lie in scratch under `name`."""
+        house, settings = intake.house, intake.house.settings.intake
+        today = house.clock.now().astimezone(house.zone).date()
+        limits = Limits(settings.age_from, settings.age_to, int(Decimal(settings.rate_cap) * PER_UNIT))
+        return cls(intake, number, table, plan, Shelf(table.sheet.folder, name), today, limits)
+
+    @property
+    def fill(self) -> list[int]:
+        """Columns whose merged cells are filled downwards."""
+        words, columns = self.intake.words, self.plan.columns
+        return [c.column for c in columns if c.field and about(words, c.field).type in FILLED]
+
+    @property
+    def subject(self) -> str:
+        """The subject whose keys name the rows."""
+        return self.plan.subject if self.plan.subject in identity.ROW_KEYS else _first_subject(self.plan)
+
+    def take(self, part: Table) -> None:
+        """Read and check a part: its values go on the shelf, what identifies its rows is kept."""
+        plan, zone = self.plan, self.intake.house.zone
+        columns = [c.column for c in plan.columns if c.field]
+        rows = rows_of(part, [*columns, *(plan.record or ())], self.fill)
+        checked = check(self.intake.words, plan, rows, self.today, zone, self.limits)
+        values = exported.named(checked.values, rows.cells, plan.record)
+        self.values.put(values)
+        self.marks.append(identity.marks(values, self.subject))
+        self.checked.append(evolve(checked, values=values.clear()))
+        # The report needs of the raw cells only those that are not so in the sheet: the others are let go.
+        kept = rows.cells.select("row", *(f"c{column}" for column in rows.filled))
+        self.rows.append(evolve(rows, cells=kept))
+
+    def sheet(self) -> Sheet:
+        """The whole table, each row with its keys; rows that stand twice are problems or repeats."""
+        keys = identity.identify(pl.concat(self.marks), self.subject, self.number)
+        if _first_subject(self.plan) in MAY_REPEAT:
+            keys = identity.numbered(keys)
+        same, other = identity.repeated(keys, self.values.parts())
+        other = other | exported.torn(keys, other)
+        problems = [c.problems for c in self.checked]
+        for mask, code, severity in (
+            (same, "row-repeated", "warning"),
+            (other, "row-contradicts", "error"),
+        ):
+            lines = keys.filter(mask).select("row", pl.lit(code).alias("code"))
+            problems.append(problem(lines, None, "", severity))
+        return Sheet(
+            self.number,
+            self.table,
+            self.plan,
+            self._rows(),
+            self.values,
+            keys.select(LASTING).hstack(
+                [identity.hashed(keys["#key"]).alias("#hash"), same.alias("#repeat")]
+            ),
+            problems=pl.concat(problems),
+            cleared=pl.concat([c.cleared for c in self.checked]),
+            masked=pl.concat([c.masked for c in self.checked]),
+            claimed=exported.claimed(keys),
+        )
+
+    def _rows(self) -> Rows:
+        return Rows(
+            pl.concat([r.cells for r in self.rows]),
+            {row: reason for rows in self.rows for row, reason in rows.skipped.items()},
+            self.rows[0].filled,
+            sum(r.hidden for r in self.rows),
+        )

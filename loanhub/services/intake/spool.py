@@ -52,6 +52,11 @@ class Spooled:
     merges: tuple[tuple[int, int, int, int], ...] = field(repr=False, default=())
     notes: tuple[str, ...] = ()
 
+    @property
+    def folder(self) -> Path:
+        """The scratch folder."""
+        return self.blocks[0].parent
+
     def cells(self, columns: list[int], first: int | None = None) -> pl.DataFrame:
         """Row numbers, hidden marks and the named columns.
 

@@ -1,0 +1,69 @@
+"""The checked values of one sheet, part by part: of a large sheet they wait in scratch, not in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import polars as pl
+from attrs import define, field
+
+
+@define
+class Shelf:
+    """Frames put down one after another, which may differ in columns, and read again by row position.
+
+    A single part stays where it is; of several only the one that was looked at last is in memory.
+    """
+
+    folder: Path
+    name: str
+    columns: dict[str, pl.DataType] = field(factory=dict)
+    """All columns that any part has, in the order in which they came."""
+    _starts: list[int] = field(factory=list)
+    _height: int = 0
+    _open: tuple[int, pl.DataFrame] | None = field(default=None, repr=False)
+
+    @property
+    def height(self) -> int:
+        """Rows put down so far."""
+        return self._height
+
+    def put(self, frame: pl.DataFrame) -> None:
+        """Put a part behind the others."""
+        if self._open is not None and len(self._starts) == 1:
+            self._write(*self._open)
+        self.columns |= {name: type_ for name, type_ in frame.schema.items() if name not in self.columns}
+        self._starts.append(self._height)
+        self._height += frame.height
+        self._open = (len(self._starts) - 1, frame)
+        if len(self._starts) > 1:
+            self._write(*self._open)
+
+    def parts(self) -> Iterator[pl.DataFrame]:
+        """All parts in order, each with every column."""
+        return (self._part(number) for number in range(len(self._starts)))
+
+    def slice(self, start: int, count: int) -> pl.DataFrame:
+        """So many rows from a position on."""
+        found, end = [pl.DataFrame(schema=self.columns)], start + count
+        for number, (first, behind) in enumerate(pairwise([*self._starts, self._height])):
+            if first < end and start < behind:
+                at = max(start, first)
+                found.append(self._part(number).slice(at - first, end - at))
+        return pl.concat(found)
+
+    def _part(self, number: int) -> pl.DataFrame:
+        if self._open is None or self._open[0] != number:
+            self._open = (number, pl.read_ipc(self._path(number)))
+        frame = self._open[1]
+        missing = {name: type_ for name, type_ in self.columns.items() if name not in frame.columns}
+        nothing = (pl.lit(None, type_).alias(name) for name, type_ in missing.items())
+        return frame.with_columns(nothing).select(list(self.columns))
+
+    def _write(self, number: int, frame: pl.DataFrame) -> None:
+        frame.write_ipc(self._path(number), compression="lz4")
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{self.name}-{number:05}.arrow"

@@ -141,9 +141,8 @@ class Institution:
         """Seals, opens and blinds single fields with this home's keys."""
         return FieldKeys(self._seal, self._open, self._blind)
 
-    def _seal(self, about: Field, ids: Sequence[int], plain: Sequence[str | None]) -> list[bytes | None]:
-        key = self.keyring.seal_key("field")
-        return seal_many(key, [None if p is None else p.encode() for p in plain], _places(about, ids))
+    def _seal(self, about: Field, ids: Sequence[int], plain: Sequence[bytes | None]) -> list[bytes | None]:
+        return seal_many(self.keyring.seal_key("field"), plain, _places(about, ids))
 
     def _open(self, about: Field, ids: Sequence[int], sealed: Sequence[bytes | None]) -> list[str | None]:
         plain = open_many(self.keyring.seal_keys("field"), sealed, _places(about, ids))

@@ -108,10 +108,11 @@ class Query:
 class FieldKeys:
     """Seals, opens and blinds values of sealed fields; the institution lends it, bound to its keyring.
 
-    Each function takes the field, the record ids and the values (None passes through).
+    Each function takes the field, the record ids and the values (None passes through); plain values to be
+    sealed are UTF-8.
     """
 
-    seal: Callable[[Field, Sequence[int], Sequence[str | None]], list[bytes | None]]
+    seal: Callable[[Field, Sequence[int], Sequence[bytes | None]], list[bytes | None]]
     open: Callable[[Field, Sequence[int], Sequence[bytes | None]], list[str | None]]
     blind: Callable[[Field, Sequence[str | None]], list[bytes | None]]
 
@@ -207,9 +208,9 @@ def seal(columns: Columns, keys: FieldKeys) -> Columns:
     found = {series.name: series for series in frame}
     for name, about in fields_of(KINDS[columns.kind]).items():
         if about.sealed and name in found and found[name].dtype == pl.String:
-            plain = frame[name].to_list()
-            found[name] = pl.Series(name, keys.seal(about, frame["id"].to_list(), plain), dtype=pl.Binary)
-            found[f"{name}_blind"] = pl.Series(keys.blind(about, plain), dtype=pl.Binary)
+            ids, plain = frame["id"].to_list(), frame[name].cast(pl.Binary).to_list()
+            found[name] = pl.Series(name, keys.seal(about, ids, plain), dtype=pl.Binary)
+            found[f"{name}_blind"] = pl.Series(keys.blind(about, frame[name].to_list()), dtype=pl.Binary)
             found[f"{name}_tail"] = frame[name].str.tail(TAIL)
     return attrs.evolve(columns, frame=pl.DataFrame(found))
 

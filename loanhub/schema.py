@@ -6,6 +6,7 @@ record can be shown as of a past moment. A derived table may be dropped and buil
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final, Literal
 
 import polars as pl
@@ -117,6 +118,7 @@ def _columns(entity: type[Entity]) -> tuple[Column, ...]:
     return tuple(found)
 
 
+@cache
 def schema() -> Schema:
     """Today's tables."""
     kept = [Table(e.KIND, _columns(e), indexes=INDEXES.get(e.KIND, ())) for e in ENTITIES]

@@ -207,6 +207,7 @@ class Intake:
         batch = self._planned(batch, desk, contents, prepared)
         yield from self._land(batch, desk, prepared)
         if not self.dry:
+            prepared.let_go()
             batch = yield from self._index(batch, desk, prepared)
         self._finish(batch, desk, prepared, path)
 

@@ -303,20 +303,16 @@ def _meet(landing: Landing, kind: str, rows: pl.DataFrame, fields: dict[str, str
 
 
 def _new(frame: pl.DataFrame, kind: str, extra: pl.Series | None) -> pl.DataFrame:
-    """New rows with every column of the kind: what no column states is null, `extra` an empty object."""
+    """New rows as they are put: columns that nothing states are left out, `extra` is an empty object."""
     shape = plain_schema(kind)
     filled: dict[str, pl.Expr | pl.Series] = {"version": pl.lit(0, pl.Int64)}
     if "extra" in shape:
         filled["extra"] = pl.lit("{}") if extra is None else extra
     if "live" in shape:
         filled["live"] = pl.lit(value=False)
-    known = [
-        (pl.col(name).cast(dtype) if name in frame.columns else filled.get(name, pl.lit(None, dtype))).alias(
-            name
-        )
-        for name, dtype in shape.items()
-    ]
-    return frame.select(known)
+    given = (pl.col(name).cast(dtype) for name, dtype in shape.items() if name in frame.columns)
+    missing = (value.alias(name) for name, value in filled.items() if name not in frame.columns)
+    return frame.select(*given, *missing)
 
 
 def _custom(landing: Landing, rows: pl.DataFrame, kind: str, firsts: pl.DataFrame | None) -> pl.Series | None:
@@ -338,10 +334,9 @@ def _custom(landing: Landing, rows: pl.DataFrame, kind: str, firsts: pl.DataFram
 def _facts(landing: Landing, quiet: pl.DataFrame) -> Facts[Landed]:
     chunk = landing.chunk
     rows = landing.rows
-    outcome = _outcomes(landing)
     kept = pl.concat(
         [
-            rows.with_columns(pl.Series("#outcome", outcome, pl.UInt8)),
+            rows.with_columns(_outcomes(landing)),
             quiet.with_columns(pl.lit(OUTCOMES["unchanged"], pl.UInt8).alias("#outcome")),
         ],
         how="diagonal",
@@ -377,20 +372,17 @@ def _facts(landing: Landing, quiet: pl.DataFrame) -> Facts[Landed]:
     return Facts(answer, (*landing.puts, statement, counted), about=about, counts={"rows": counts["rows"]})
 
 
-def _outcomes(landing: Landing) -> list[int]:
+def _outcomes(landing: Landing) -> pl.Series:
     """What each row that landed counts as."""
-    verdicts, fresh = landing.verdicts, landing.fresh
-    stored, unchanged = OUTCOMES["stored"], OUTCOMES["unchanged"]
-    found = []
-    for row in landing.rows["row"].to_list():
-        verdict = verdicts.get(row)
-        if verdict is not None and verdict.conflicts:
-            found.append(OUTCOMES["conflicts"])
-        elif row in fresh:
-            found.append(stored)
-        else:
-            found.append(OUTCOMES["changed"] if verdict is not None and verdict.changes else unchanged)
-    return found
+    found = dict.fromkeys(landing.fresh, OUTCOMES["stored"])
+    for row, verdict in landing.verdicts.items():
+        if verdict.conflicts:
+            found[row] = OUTCOMES["conflicts"]
+        elif verdict.changes:
+            found.setdefault(row, OUTCOMES["changed"])
+    unchanged = OUTCOMES["unchanged"]
+    codes = [found.get(row, unchanged) for row in landing.rows["row"].to_list()]
+    return pl.Series("#outcome", codes, pl.UInt8)
 
 
 LAND: Final = Act("batch.land", Chunk, "batch.write", decide, hidden=True)

@@ -165,12 +165,22 @@ class Prepared:
         again = self.again
         self.made["customer"].update(landed.people.values())
         self.made["loan"].update(landed.loans.values())
-        self.people.update({key: id_ for key, id_ in landed.people.items() if key in again})
-        self.loans.update({key: id_ for key, id_ in landed.loans.items() if key in again})
+        for known, made in ((self.people, landed.people), (self.loans, landed.loans)):
+            known.update((key, made[key]) for key in again & made.keys())
         self.found.append(landed.problems)
         warned = int((landed.problems["severity"] == "warning").sum())
         for name, n in [*landed.counts.items(), ("warnings", warned)]:
             self.counts[name] = self.counts.get(name, 0) + n
+
+    def let_go(self) -> None:
+        """All rows have landed: what told them from each other is not asked any more."""
+        for sheet in self.sheets:
+            sheet.keys = sheet.keys.clear()
+            sheet.values.close()
+        self.people.clear()
+        self.loans.clear()
+        self.made.clear()
+        self.found.clear()
 
     def restore(self, landed: Sequence[pl.DataFrame]) -> None:
         """What chunks that landed before a kill had made, found again from what is kept of them."""

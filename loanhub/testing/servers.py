@@ -91,8 +91,8 @@ class S3Server:
         if self.process is not None:
             self.process.kill()
             self.process.wait()
-        for port in self.ports.values():
-            for left in Path(gettempdir()).glob(f"seaweedfs-*-{port + _TWIN}.sock"):
+        for port in [port + twin for port in self.ports.values() for twin in (0, _TWIN)]:
+            for left in Path(gettempdir()).glob(f"seaweedfs-*-{port}.sock"):
                 with suppress(OSError):
                     left.unlink()
 

@@ -109,12 +109,11 @@ def planned(
     Raises Refused as `ingest` does, and Misconfigured for a mapping file that is wrong.
     """
     house = intake.house
+    file = mapfile.read(told or mapfile.beside(path), intake.words)
     with house.scratch() as scratch:
         disabled = house.settings.plugins.disabled
         limits = house.settings.intake
         contents = spool(path, scratch, house.home / "plugins", disabled, limits, intake.password)
-        beside = told or mapfile.beside(path)
-        file = mapfile.read(beside, intake.words)
         yield contents, plan_file(intake.words, desk, contents, file, every=True)
 
 

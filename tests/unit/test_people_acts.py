@@ -33,8 +33,19 @@ from loanhub.institution import Institution
 from loanhub.keys import Secret
 from loanhub.money import yuan
 from loanhub.policy import Principal
-from loanhub.records import Query
-from loanhub.services.people import acts, credit, edit, find, followups, merge, person, show
+from loanhub.services.people import (
+    acts,
+    belonging,
+    credit,
+    duplicates,
+    edit,
+    find,
+    followups,
+    merge,
+    person,
+    show,
+    unmerge,
+)
 from loanhub.settings import default
 from loanhub.texts import catalogue, say
 from loanhub.values import Noted, read_value
@@ -324,7 +335,7 @@ def test_a_merge_moves_everything_and_fills_what_was_empty() -> None:
         "message": 1,
         "customer": 1,
     }
-    assert set(merged.filled) == {"customer.id_number", "customer.remark", "customer.extra"}
+    assert set(merged.filled) == {"customer.id_number", "customer.remark", "customer.wedding"}
 
 
 @pytest.mark.parametrize(
@@ -654,14 +665,6 @@ def test_a_second_number_is_refused_by_its_blind_index(home: Institution) -> Non
     assert (error.code, error.facts) == ("customer-exists", {"id": 1})
 
 
-def test_a_merge_keeps_enough_in_history_to_be_undone(home: Institution) -> None:
-    with home.store.reading() as tx:
-        line = next(one for one in tx.lines() if one.act == "customer.merge")
-        past = list(tx.find(Query("customer", as_of=line.at - timedelta(seconds=1))))
-    assert line.object == "customer:4 customer:6"
-    assert next(one for one in past if one["id"] == 6)["merged_into"] is None
-
-
 # -- Words -----------------------------------------------------------------------------------------
 
 
@@ -685,6 +688,10 @@ def test_every_act_parameter_and_answer_of_people_has_words() -> None:
     for answer in (
         *answers,
         merge.Merged,
+        belonging.Conflict,
+        unmerge.Unmerged,
+        duplicates.Duplicates,
+        duplicates.Alike,
         credit.CreditHistory,
         followups.FollowUps,
         followups.Noticed,

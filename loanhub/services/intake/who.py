@@ -1,5 +1,7 @@
 """Who and what is there already: people by ID, code, number, or name and mobile together; loans by number.
 
+Whoever was merged into another is that one. Where two may be meant nobody is taken: it is told instead.
+
 Also what makes a row unfit to land: a loan that is not known, a new loan without number, amount or term,
 a person without a name, rows outside what the batch's principal may write.
 """
@@ -111,7 +113,7 @@ def find_people(landing: Landing) -> None:
         return
     named = pl.col(CUSTOMER) if CUSTOMER in rows.columns else pl.lit(None, pl.Int64)
     rows = rows.with_columns(named.alias("#customer"))
-    rows = assign(rows, "#customer", "#person", landing.chunk.people)
+    rows = assign(rows, "#customer", "#person", _survivors(landing.books, landing.chunk.people))
     if "#loan" in rows.columns and rows["#loan"].null_count() < rows.height:
         rows = _owners(landing, rows)
     landing.rows = rows
@@ -124,6 +126,15 @@ def find_people(landing: Landing) -> None:
         found |= _by_name_and_mobile(landing, both)
         landing.rows = assign(rows, "#customer", "#person", found)
     _same_names(landing)
+
+
+def _survivors(books: Books, found: Mapping[str, int]) -> dict[str, int]:
+    """The same people, whoever was merged into another as that one."""
+    if not found:
+        return {}
+    where = (Test("id", "in", sorted(set(found.values()))), Test("merged_into", "not_null"))
+    merged = dict(books.columns(Query("customer", where)).select("id", "merged_into").iter_rows())
+    return {key: merged.get(one, one) for key, one in found.items()}
 
 
 def _owners(landing: Landing, rows: pl.DataFrame) -> pl.DataFrame:
@@ -153,12 +164,15 @@ def _by_numbers(landing: Landing, rows: pl.DataFrame) -> dict[str, int]:
         ),
     ]
     wanted = pl.concat(tokens)
-    hits = wanted.join(by_tokens(landing, wanted["token"]), on="token")
-    return dict(zip(hits["#person"], hits["id"], strict=True))
+    hits = wanted.join(by_tokens(landing, wanted["token"]), on="token").sort("id", descending=True)
+    return _survivors(landing.books, dict(zip(hits["#person"], hits["id"], strict=True)))
 
 
 def _by_name_and_mobile(landing: Landing, rows: pl.DataFrame) -> dict[str, int]:
-    """People by name and mobile together; one who is known by another ID is somebody else, and flagged."""
+    """People by name and mobile together; one who is known by another ID is somebody else, and flagged.
+
+    Of several of one name and mobile none is taken: that is flagged as well.
+    """
     rows = rows.filter(pl.col("#both").is_not_null())
     if rows.is_empty():
         return {}
@@ -170,12 +184,14 @@ def _by_name_and_mobile(landing: Landing, rows: pl.DataFrame) -> dict[str, int]:
     hits = pairs.join(by_tokens(landing, pairs["token"]), on="token")
     if hits.is_empty():
         return {}
-    columns = ["name", "mobile", "id_number_blind", "uscc"]
-    hits = hits.join(_by_ids(landing.books, "customer", hits["id"], columns), on="id")
+    named = _by_ids(landing.books, "customer", hits["id"], ["name", "mobile", "merged_into"])
+    hits = hits.join(named, on="id")
     same = pl.col("#both") == pl.lit("N:") + pl.col("name").str.to_lowercase() + pl.lit("|") + pl.col(
         "mobile"
     )
-    hits = hits.filter(same)
+    hits = hits.filter(same).with_columns(pl.coalesce("merged_into", "id").alias("id"))
+    hits = hits.unique(["#person", "id"], maintain_order=True)
+    hits = hits.join(_by_ids(landing.books, "customer", hits["id"], ["id_number_blind", "uscc"]), on="id")
     strong = pl.col("#person").str.slice(0, 2).is_in(["I:", "U:"])
     other = strong & (pl.col("id_number_blind").is_not_null() | pl.col("uscc").is_not_null())
     rows_other = hits.filter(other)
@@ -186,7 +202,10 @@ def _by_name_and_mobile(landing: Landing, rows: pl.DataFrame) -> dict[str, int]:
             "warning",
         )
     mine = hits.filter(~other)
-    return dict(zip(mine["#person"], mine["id"], strict=True))
+    several = mine.filter(pl.col("#person").is_duplicated())
+    landing.add(several.select("row", pl.lit("same-name").alias("code")).unique(), "customer.name", "warning")
+    single = mine.filter(~pl.col("#person").is_duplicated())
+    return dict(zip(single["#person"], single["id"], strict=True))
 
 
 def _same_names(landing: Landing) -> None:

@@ -197,12 +197,11 @@ def _walk(folder: Path, root: Path, prefix: str) -> Iterator[Stored]:
         return
     for entry in entries:
         name = Path(entry.path).relative_to(root).as_posix()
-        if not _ours(name):
+        if not (name.startswith(prefix) and _ours(name)):
             continue
         if entry.is_dir(follow_symlinks=False):
-            if name.startswith(prefix) or prefix.startswith(name):
-                yield from _walk(Path(entry.path), root, prefix)
-        elif entry.is_file(follow_symlinks=False) and name.startswith(prefix):
+            yield from _walk(Path(entry.path), root, prefix)
+        elif entry.is_file(follow_symlinks=False):
             with suppress(FileNotFoundError):  # deleted since
                 told = Path(entry.path).stat()
                 yield Stored(name, told.st_size, datetime.fromtimestamp(told.st_mtime, UTC))

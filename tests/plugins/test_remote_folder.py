@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from loanhub import VAULT_MARKER, Busy, LoanHubError, Misconfigured, NotAllowed, NotFound, Remote
+from loanhub import VAULT_MARKER, Busy, LoanHubError, Misconfigured, NotAllowed, NotFound, Remote, write_new
 from loanhub.testing.remotes import RemoteSuite
 from loanhub.texts import catalogue
-from loanhub_remote_folder import open_folder, remotes
+from loanhub_remote_folder import folder, open_folder, remotes
 from loanhub_remote_folder.folder import UNFINISHED
 
 VAULT = "1f0c6a7e"
@@ -103,6 +103,20 @@ def test_a_disk_plugged_in_again_goes_on(disk: Path) -> None:
     assert remote.put_new("c/2", b"second") is True
 
 
+def test_a_disk_pulled_in_the_middle_of_a_write_is_not_said_to_hold_it(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pull(target: Path, data: bytes, **where: Path) -> bool:
+        disk.rename(disk.with_name("in-the-drawer"))
+        target.parent.mkdir(parents=True)
+        where["by"].mkdir(parents=True)
+        return write_new(target, data, **where)
+
+    monkeypatch.setattr(folder, "write_new", pull)
+    with pytest.raises(Busy, match="remote-not-plugged-in"):
+        pinned(disk / "vault").put_new("c/2", b"second")
+
+
 @pytest.mark.parametrize("new", ["BACKUP1", "other/USB"])
 def test_a_disk_that_came_back_under_another_letter_is_found_by_its_marker(disk: Path, new: str) -> None:
     roots = [disk.parent, disk.parent / "other", disk.parent / new]
@@ -155,9 +169,9 @@ for n in range(10**9):
 
 
 def test_a_killed_writer_leaves_whole_objects_only(tmp_path: Path) -> None:
-    folder = tmp_path / "vault"
+    vault = tmp_path / "vault"
     for turn in range(3):
-        put = [sys.executable, "-c", PUT_FOREVER.replace("p/", f"p/{turn}/"), str(folder)]
+        put = [sys.executable, "-c", PUT_FOREVER.replace("p/", f"p/{turn}/"), str(vault)]
         with subprocess.Popen(put, stdout=subprocess.PIPE, text=True) as writer:
             assert writer.stdout is not None
             for _ in range(4):
@@ -165,7 +179,7 @@ def test_a_killed_writer_leaves_whole_objects_only(tmp_path: Path) -> None:
             time.sleep(0.004 * turn)
             writer.send_signal(signal.SIGKILL)
             told = 3 + len(writer.stdout.readlines())
-        remote = open_folder(str(folder), {})
+        remote = open_folder(str(vault), {})
         found = list(remote.list(f"p/{turn}/"))
         assert len(found) in (told + 1, told + 2)
         for one in found:
@@ -249,14 +263,14 @@ def test_a_folder_on_a_disk_without_links_is_told_apart(tmp_path: Path, no_links
 
 def test_an_address_is_a_path_or_a_file_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    folder = tmp_path / "备份 disk"
-    for address in (str(folder), folder.as_uri(), f"file://localhost{folder}", "备份 disk"):
-        assert open_folder(address, {}).name == str(folder)
+    place = tmp_path / "备份 disk"
+    for address in (str(place), place.as_uri(), f"file://localhost{place}", "备份 disk"):
+        assert open_folder(address, {}).name == str(place)
     for address in ("", " ", "file://server/share", "file:///", "file:"):
         with pytest.raises(Misconfigured, match="remote-address-unclear"):
             open_folder(address, {})
     with pytest.raises(Misconfigured, match="remote-setting-unknown"):
-        open_folder(str(folder), {"valut": "x"})
+        open_folder(str(place), {"valut": "x"})
 
 
 def test_it_joins_by_the_hook() -> None:

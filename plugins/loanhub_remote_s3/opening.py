@@ -23,7 +23,7 @@ REGION: Final = "us-east-1"
 
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX: Final = re.compile(r"[A-Za-z0-9._/-]*")
-_ADDRESSING: Final = ("auto", "path", "virtual")
+_CHOICES: Final = {"addressing": ("auto", "path", "virtual"), "signature": ("s3v4", "s3")}
 _CONDITION: Final = "if-none-match"
 
 
@@ -82,6 +82,7 @@ class Wishes:
     region: str = ""
     addressing: str = ""
     condition: str = ""
+    signature: str = ""
     credentials: str = ""
     profile: str = ""
     access_key: str = attrs.field(default="", repr=False)
@@ -102,8 +103,9 @@ class Wishes:
             if not fits or isinstance(value, bool):
                 raise Misconfigured("remote-setting-wrong", setting=name)
         wishes = cls(**settings)
-        if wishes.addressing and wishes.addressing not in _ADDRESSING:
-            raise Misconfigured("remote-setting-wrong", setting="addressing")
+        for name, choices in _CHOICES.items():
+            if (chosen := getattr(wishes, name)) and chosen not in choices:
+                raise Misconfigured("remote-setting-wrong", setting=name)
         if bool(wishes.access_key) != bool(wishes.secret_key):
             raise Misconfigured("remote-credentials-missing")
         return wishes
@@ -137,6 +139,7 @@ def client(wishes: Wishes) -> BaseClient:
                 read_timeout=wishes.timeout,
                 retries={"total_max_attempts": 1},
                 max_pool_connections=32,
+                signature_version=wishes.signature or None,
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
                 s3={"addressing_style": wishes.addressing or dialect.addressing},

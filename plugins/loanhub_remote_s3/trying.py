@@ -43,6 +43,8 @@ _REGION: Final = frozenset(
 )
 _FULL: Final = frozenset("QuotaExceeded XMinioStorageFull InsufficientStorage EntityTooLarge 507".split())
 _SKEWED: Final = frozenset("RequestTimeTooSkewed RequestExpired RequestInTheFuture".split())
+_MISUSED: Final = frozenset({"SecondLevelDomainForbidden", "InvalidRequest"})
+"""Refusals with the status of a missing right that are about how one asks: OSS takes no path style."""
 _LOT: Final = random.SystemRandom()
 
 
@@ -117,7 +119,7 @@ def _refusal(fault: boto.ClientError, remote: str, refused: str) -> LoanHubError
         return Misconfigured("remote-region-wrong", remote=remote)
     if code in _FULL:
         return Busy("remote-full", remote=remote)
-    if status == 403:
+    if status == 403 and code not in _MISUSED:
         return NotAllowed(refused, remote=remote)
     if status in _LATER_STATUS:
         return Busy("remote-not-answering", remote=remote, status=status)

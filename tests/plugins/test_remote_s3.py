@@ -123,6 +123,13 @@ def test_credentials_that_may_not_delete_back_up_all_the_same(seaweed: S3Server,
     assert {one.name for one in remote.list("")} == {"c/1", "probe"}
 
 
+def test_the_older_signature_that_some_providers_want_is_there(seaweed: S3Server, address: str) -> None:
+    """This server takes it for objects, and not for listings."""
+    remote = open_s3(address, {**seaweed.settings(), "signature": "s3"})
+    assert [remote.put_new("c/1", b"first"), remote.put_new("c/1", b"second")] == [True, False]
+    assert remote.get("c/1") == b"first"
+
+
 def test_a_bucket_with_versions_and_locks_is_told_apart(seaweed: S3Server) -> None:
     import boto3
 

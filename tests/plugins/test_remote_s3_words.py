@@ -56,6 +56,7 @@ def test_a_wrong_clock_is_named_with_its_minutes(seaweed: S3Server, address: str
     ("status", "code", "kind", "said"),
     [
         (403, "AccessDenied", NotAllowed, "remote-access-refused"),
+        (403, "SecondLevelDomainForbidden", Misconfigured, "remote-request-refused"),
         (403, "ExpiredToken", NotAllowed, "remote-credentials-refused"),
         (400, "AuthorizationHeaderMalformed", Misconfigured, "remote-region-wrong"),
         (507, "InsufficientStorage", Busy, "remote-full"),
@@ -147,6 +148,7 @@ def test_a_key_in_an_address_is_refused_and_not_repeated() -> None:
     [
         ({"secret": "x"}, "remote-setting-unknown"),
         ({"addressing": "sideways"}, "remote-setting-wrong"),
+        ({"signature": "none"}, "remote-setting-wrong"),
         ({"patience": "long"}, "remote-setting-wrong"),
         ({"patience": -1}, "remote-setting-wrong"),
         ({"timeout": True}, "remote-setting-wrong"),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import attrs
 import pytest
 
 from loanhub import Misconfigured, Plugins, Remote, RemoteKind, hookimpl
 from loanhub.testing.remotes import MemoryRemote, RemoteSuite
-from sync_agent.remotes import Limited, open_remote
+from loanhub_remote_folder import SETTINGS
+from loanhub_remote_s3.opening import Wishes
+from sync_agent.remotes import LIMIT, Limited, open_remote
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +51,12 @@ def test_a_strangers_remote_is_opened_like_ours() -> None:
 def test_a_limit_that_cannot_be_meant_is_refused(tmp_path: Path, plugins: Plugins, limit: object) -> None:
     with pytest.raises(Misconfigured, match="remote-setting-wrong"):
         open_remote(str(tmp_path), {"limit": limit}, plugins=plugins)
+
+
+def test_every_setting_stands_in_the_docs(checkout: Path) -> None:
+    page = (checkout / "docs" / "remotes.md").read_text(encoding="utf-8")
+    named = [one.name for one in attrs.fields(Wishes)] + [LIMIT, *SETTINGS]
+    assert [name for name in named if f"`{name}`" not in page] == []
 
 
 class Day:

@@ -45,6 +45,8 @@ SAID_AS: Final = {
     "Question.code": "question",
 }
 """Where the words of an attribute's codes stand: `found.name` for a Hit whose `why` is `name`."""
+PATHS: Final = frozenset({"Merged.filled", "Conflict.field", "Unmerged.emptied", "Unmerged.changed"})
+"""Attributes that name fields by their paths."""
 COLUMNS: Final = {
     "Reminder": ("id", "state", "planned_for", "customer", "loan_id", "template", "channel", "why"),
     "BatchLine": (
@@ -221,6 +223,8 @@ class Reader:
         """
         row = row or {}
         if isinstance(value, str) and value:
+            if f"{kind}.{name}" in PATHS:
+                return self.words.label(value, self.lang)
             for code in (f"{SAID_AS.get(f'{kind}.{name}', name)}.{value}", f"{name}.{value}", value):
                 if "." in code and code in catalogue():
                     return render(code, self.lang, **_facts(row)).text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import random
 from collections.abc import Callable, Iterator
@@ -11,8 +12,11 @@ from typing import Any
 
 import attrs
 import pytest
+from rich.console import Console
 
 from loanhub.acts import Act, Books, Facts
+from loanhub.cli.showing import Reader
+from loanhub.desk import Repeated
 from loanhub.entities import (
     ENTITIES,
     KINDS,
@@ -32,7 +36,8 @@ from loanhub.keys import Secret
 from loanhub.records import Test as Condition
 from loanhub.services.people import acts, duplicates, edit, merge, show, unmerge
 from loanhub.services.people.belonging import referring
-from loanhub.texts import say
+from loanhub.texts import Lang, say
+from loanhub.words import Words
 
 REFERRING = {
     ("customer", "merged_into"),
@@ -263,6 +268,36 @@ def test_both_ways_stand_in_the_log_with_their_reason(house: House) -> None:
     said = [(one.act, one.object, one.reason) for one in house.lines()[-2:]]
     about = f"customer:{keep} customer:{other}"
     assert said == [("customer.merge", about, "同一人"), ("customer.unmerge", about, "两个人")]
+
+
+def test_asked_twice_with_one_key_it_is_done_once(house: House) -> None:
+    keep, other = house.person(), house.person()
+    desk = house.institution.desk()
+    for act, request in (
+        (acts.MERGE, merge.MergeCustomers(keep, other, "x")),
+        (acts.UNMERGE, unmerge.UnmergeCustomer(other, "x")),
+    ):
+        key = f"{act.name}-{other}"
+        desk.do(act, request, key=key)
+        before = house.lines()
+        assert isinstance(desk.do(act, request, key=key), Repeated)
+        assert house.lines() == before
+
+
+@pytest.mark.parametrize(
+    ("lang", "said"), [("zh", ("职业", "手机号", "138****")), ("en", ("Occupation", "Mobile"))]
+)
+def test_a_reader_is_told_the_fields_by_their_labels(lang: Lang, said: tuple[str, ...], house: House) -> None:
+    keep = house.person(mobile="13800000021")
+    other = house.person(mobile="13800000022", occupation="教师")
+    home = house.institution
+    reader = Reader(Words.of(home.home, home.settings, home.dictionary), lang)
+    page = io.StringIO()
+    reader.show(Console(file=page, width=120), house.merge(keep, other))
+    reader.show(Console(file=page, width=120), house.unmerge(other))
+    assert [word for word in said if word not in page.getvalue()] == []
+    assert "customer." not in page.getvalue()
+    assert "1380000002" not in page.getvalue()
 
 
 # -- What was written since ------------------------------------------------------------------------

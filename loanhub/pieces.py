@@ -141,19 +141,15 @@ def _grouped(found: Any) -> Iterator[tuple[int, bytes]]:
 def _packed(offsets: Any) -> bytes:
     if 2 * len(offsets) < BITMAP:
         return bytes(offsets.astype("<u2").tobytes())
-    return bytes(np.packbits(_marked(offsets)).tobytes())
-
-
-def _marked(offsets: Any) -> Any:
     mask = np.zeros(BLOCK, np.bool_)
     mask[offsets] = True
-    return mask
+    return bytes(np.packbits(mask).tobytes())
 
 
 def offsets_of(ids: bytes) -> Any:
     """The offsets that a row holds, ascending."""
     if len(ids) == BITMAP:
-        return np.flatnonzero(np.unpackbits(np.frombuffer(ids, np.uint8)))
+        return _offsets(np.frombuffer(ids, np.uint8))
     return np.frombuffer(ids, "<u2").astype(np.int64)
 
 
@@ -180,22 +176,35 @@ class Words:
         by_name = [name_grams(word) for word in self.words] if len(self.words) > 1 else []
         return set().union(address_grams(self.joined), *map(address_grams, self.words), *by_name)
 
-    def likely(self, held: pl.DataFrame, *, joined: bool) -> Any:
-        """Ids, ascending: who has all grams of the joined words; or else of the words, but not of those."""
-        found = [np.zeros(0, np.int64)]
-        for (block,), some in held.sort("block").group_by("block", maintain_order=True):
-            found.append(np.flatnonzero(self._mask(_masks(some), joined)) + block * BLOCK)
-        return np.concatenate(found)
+    def blocks(self, present: Iterable[tuple[str, int]], *, joined: bool) -> list[int]:
+        """Blocks, ascending, in which somebody may have them; `present` says which grams a block has."""
+        known: dict[int, set[str]] = {}
+        for gram, block in present:
+            known.setdefault(block, set()).add(gram)
+        return sorted(block for block, grams in known.items() if self._possible(grams, joined))
 
-    def _mask(self, masks: dict[str, Any], joined: bool) -> Any:
+    def _possible(self, grams: set[str], joined: bool) -> bool:
+        if joined:
+            return address_grams(self.joined) <= grams
+        return all(any(some and some <= grams for some in ways) for ways in self._ways)
+
+    @property
+    def _ways(self) -> list[list[set[str]]]:
+        """For each word the grams it has in an address, and those in a name."""
+        alone = len(self.words) == 1
+        return [[address_grams(word)] + ([] if alone else [name_grams(word)]) for word in self.words]
+
+    def likely(self, masks: dict[str, Any], *, joined: bool) -> Any:
+        """Offsets, ascending, of a block by its `masks`: who has all grams of the joined words; or else of
+        the words, but not of those.
+        """
         together = _all(masks, address_grams(self.joined))
         if joined:
-            return together
-        every = np.ones(BLOCK, np.bool_)
-        for word in self.words:
-            mask = _all(masks, address_grams(word))
-            every &= mask | _all(masks, name_grams(word)) if len(self.words) > 1 else mask
-        return every & ~together if len(self.words) > 1 else every
+            return _offsets(together)
+        every = ~together if len(self.words) > 1 else together
+        for ways in self._ways:
+            every = every & np.bitwise_or.reduce([_all(masks, grams) for grams in ways])
+        return _offsets(every)
 
     def fits(self, name: str, addresses: list[str]) -> str | None:
         """Where all the words stand, as the word of `found.WHY`: None when they do not."""
@@ -214,26 +223,31 @@ class Words:
         return address_grams(self.joined) <= set().union(*map(address_grams, addresses))
 
 
-def _masks(held: pl.DataFrame) -> dict[str, Any]:
-    """Who of one block has which gram."""
-    masks: dict[str, Any] = {}
-    for gram, ids in held.select("gram", "ids").iter_rows():
-        mask = _mask_of(ids)
+def masks_of(held: pl.DataFrame) -> dict[int, dict[str, Any]]:
+    """Who has which gram, by block: a bit for each offset."""
+    found: dict[int, dict[str, Any]] = {}
+    scratch = np.zeros(BLOCK, np.bool_)
+    for gram, block, ids in held.select(*SHAPE).iter_rows():
+        masks = found.setdefault(block, {})
+        mask = np.frombuffer(ids, np.uint8)
+        if len(ids) != BITMAP:
+            offsets = np.frombuffer(ids, "<u2")
+            scratch[offsets] = True
+            mask = np.packbits(scratch)
+            scratch[offsets] = False
         masks[gram] = masks[gram] | mask if gram in masks else mask
-    return masks
+    return found
 
 
-def _mask_of(ids: bytes) -> Any:
-    if len(ids) == BITMAP:
-        return np.unpackbits(np.frombuffer(ids, np.uint8)).view(np.bool_)
-    return _marked(np.frombuffer(ids, "<u2"))
+def _offsets(mask: Any) -> Any:
+    return np.flatnonzero(np.unpackbits(mask))
 
 
 def _all(masks: dict[str, Any], grams: set[str]) -> Any:
     """Who has all of these; without any gram there is nobody."""
     if not grams or not grams <= masks.keys():
-        return np.zeros(BLOCK, np.bool_)
-    return np.logical_and.reduce([masks[gram] for gram in grams])
+        return np.zeros(BITMAP, np.uint8)
+    return np.bitwise_and.reduce([masks[gram] for gram in grams])
 
 
 # -- kept up -------------------------------------------------------------------------------------------
@@ -286,8 +300,7 @@ def _without(ask: Ask, gone: pl.DataFrame) -> list[Columns]:
     """The rows that hold pairs which are no more, and what is left of them."""
     if gone.is_empty():
         return []
-    blocks = gone["id"] // BLOCK
-    held = ask(asked(gone["gram"].unique().to_list(), int(blocks.min()), int(blocks.max())))  # type: ignore[arg-type]
+    held = ask(asked(gone["gram"].unique(), (gone["id"] // BLOCK).unique()))
     left = spread(held).join(gone, on=["gram", "id"], how="anti")
     return [Columns(PIECE, held, gone=True), Columns(PIECE, _rows_of(left))]
 
@@ -297,11 +310,17 @@ def lacking(ask: Ask, frame: pl.DataFrame) -> set[int]:
     found: set[int] = set()
     wanted = spread(rows(frame.select("id", *SOURCES)))
     for (block,), some in wanted.group_by(pl.col("id") // BLOCK):
-        masks = _masks(ask(asked(some["gram"].unique().to_list(), block, block)))
-        found |= {key for gram, key in some.iter_rows() if gram not in masks or not masks[gram][key % BLOCK]}
+        masks = masks_of(ask(asked(some["gram"].unique(), [block]))).get(block, {})
+        there = {gram: set(_offsets(mask).tolist()) for gram, mask in masks.items()}
+        found |= {key for gram, key in some.iter_rows() if key % BLOCK not in there.get(gram, ())}
     return found
 
 
-def asked(grams: Iterable[str], first: int, last: int | None = None) -> Query:
-    upto = () if last is None else (Test("block", "le", last),)
-    return Query(PIECE, (Test("gram", "in", sorted(grams)), Test("block", "ge", first), *upto))
+def asked(grams: Iterable[str], blocks: Iterable[int]) -> Query:
+    """The rows of some grams in some blocks."""
+    return Query(PIECE, (Test("gram", "in", sorted(grams)), Test("block", "in", sorted(blocks))))
+
+
+def present(grams: Iterable[str]) -> Query:
+    """Which blocks have which of some grams; who has them is not read."""
+    return Query(PIECE, (Test("gram", "in", sorted(grams)),), fields=("gram", "block"))

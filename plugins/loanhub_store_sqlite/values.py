@@ -151,14 +151,14 @@ def frame(table: Table, cursor: sqlite3.Cursor, fields: Sequence[str] = ()) -> p
     """All rows of a cursor over these columns (all when none is named) as a typed frame."""
     known = {name: types(table)[name] for name in fields} or types(table)
     held = {name: _HELD.get(known[name]) or FRAME[known[name]] for name in known}
-    parts = [pl.DataFrame(schema=held)]
+    parts: list[pl.DataFrame] = []
     while rows := cursor.fetchmany(BLOCK):
         columns = zip(held.items(), zip(*rows, strict=True), strict=True)
         parts.append(pl.DataFrame([pl.Series(name, values, dtype) for (name, dtype), values in columns]))
-    whole = pl.concat(parts, rechunk=True)
+    whole = pl.concat(parts or [pl.DataFrame(schema=held)], rechunk=len(parts) > 1)
     days = [pl.col(name).str.to_date(DAY) for name in known if known[name] == "date"]
     flags = [pl.col(name).cast(pl.Boolean) for name in known if known[name] == "boolean"]
-    return whole.with_columns(*days, *flags)
+    return whole.with_columns(*days, *flags) if days or flags else whole
 
 
 # -- rows to history -----------------------------------------------------------------------------------

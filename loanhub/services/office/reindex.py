@@ -88,7 +88,7 @@ def _pieces(books: Books, request: Part) -> tuple[Came, list[Columns]]:
     )
     some = books.columns(Query(pieces.KIND, span, fields=("id", *pieces.SOURCES)))
     wanted = pieces.rows(some)
-    held = books.columns(pieces.asked(wanted["gram"].to_list(), request.after, request.after))
+    held = books.columns(pieces.asked(wanted["gram"], [request.after]))
     newest = next(iter(books.listed(Customer, order=Order("id", down=True), limit=1)), None)
     over = newest is None or newest.id < (request.after + 1) * pieces.BLOCK
     puts = [Columns(PIECE, held, gone=True), Columns(PIECE, wanted)]

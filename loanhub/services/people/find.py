@@ -13,7 +13,6 @@ from loanhub import money
 from loanhub.acts import Books, Facts, param
 from loanhub.entities import Customer, Loan
 from loanhub.errors import NotFound, Usage
-from loanhub.records import Test
 from loanhub.services.people.person import target_of
 from loanhub.services.people.sought import Match, Search
 
@@ -102,12 +101,12 @@ def _person(search: Search, match: Match) -> Customer | None:
     """
     record = match.record
     if isinstance(record, Loan):
-        return next(iter(search.books.listed(Customer, Test("id", "eq", record.customer_id))), None)
+        return search.people.get(record.customer_id)
     try:
         target = target_of(search.books, record)
     except NotFound:
         return None
-    family = [target, *search.books.listed(Customer, Test("merged_into", "eq", target.id))]
+    family = search.family(target)
     if len(family) == 1:
         return target
     fits = [(best.number, one.id != target.id, one.id) for one in family if (best := search.best(one))]

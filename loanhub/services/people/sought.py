@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final, cast
+from typing import Any, Final, cast
 
-import polars as pl
 from attrs import define, evolve, field, frozen
 
 from loanhub import pieces
@@ -52,7 +51,12 @@ class Search:
     page: int
     guesses: Sequence[Guess] = field(init=False, repr=False)
     plain: str = field(init=False, repr=False)
-    _held: dict[int, pl.DataFrame] = field(factory=dict, init=False, repr=False)
+    people: dict[int, Customer] = field(factory=dict, init=False, repr=False)
+    """Borrowers of the loans that were met, as far as they are in sight."""
+    merged: dict[int, dict[int, Customer]] = field(factory=dict, init=False, repr=False)
+    """Of the customers that were met, those merged into them."""
+    _present: list[tuple[str, int]] | None = field(default=None, init=False, repr=False)
+    _masks: dict[int, dict[str, Any]] = field(factory=dict, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         self.plain = normal(self.text)
@@ -109,21 +113,44 @@ class Search:
     def _by_pieces(self, guess: Guess, after: Spot | None) -> Iterator[list[Spot]]:
         assert guess.words is not None
         behind, size = 0 if after is None else after[1], self.page
-        for first, last in _windows(behind // pieces.BLOCK):
-            if first not in self._held:  # joined and apart ask for the same
-                self._held[first] = self.books.columns(pieces.asked(guess.words.grams, first, last))
-            ids = guess.words.likely(self._held[first], joined=guess.joined)
-            ids = ids[ids > behind]
-            start = 0
-            while start < len(ids):
-                yield [("", key) for key in ids[start : start + size].tolist()]
-                start, size = start + size, min(2 * size, MOST_AT_ONCE)
+        if self._present is None:  # joined and apart ask for the same
+            self._present = list(self.books.columns(pieces.present(guess.words.grams)).iter_rows())
+        blocks = guess.words.blocks(self._present, joined=guess.joined)
+        for some in _shares([block for block in blocks if block >= behind // pieces.BLOCK]):
+            if unread := set(some) - self._masks.keys():
+                held = self.books.columns(pieces.asked(guess.words.grams, unread))
+                self._masks |= pieces.masks_of(held)
+            for block in some:
+                ids = guess.words.likely(self._masks[block], joined=guess.joined) + block * pieces.BLOCK
+                ids, start = ids[ids > behind], 0
+                while start < len(ids):
+                    yield [("", key) for key in ids[start : start + size].tolist()]
+                    start, size = start + size, min(2 * size, MOST_AT_ONCE)
 
     # -- records ---------------------------------------------------------------------------------------
 
     def _records(self, kind: str, ids: list[int]) -> dict[int, Customer | Loan]:
         found = self.books.find(Query(kind, (Test("id", "in", sorted(set(ids))),)))
-        return {one.id: one for one in cast("Iterator[Customer | Loan]", found)}
+        records = {one.id: one for one in cast("Iterator[Customer | Loan]", found)}
+        if kind == Loan.KIND:
+            owners = {one.customer_id for one in records.values() if isinstance(one, Loan)}
+            unmet = sorted(owners - self.people.keys())
+            if unmet:
+                self.people |= {c.id: c for c in self.books.listed(Customer, Test("id", "in", unmet))}
+        else:
+            self._meet(sorted(records))
+        return records
+
+    def _meet(self, ids: list[int]) -> None:
+        self.merged |= {key: {} for key in ids}
+        for one in self.books.listed(Customer, Test("merged_into", "in", ids)):
+            self.merged[cast("int", one.merged_into)][one.id] = one
+
+    def family(self, target: Customer) -> list[Customer]:
+        """A customer and those merged into it."""
+        if target.id not in self.merged:
+            self._meet([target.id])
+        return [target, *self.merged[target.id].values()]
 
     def _match(self, number: int, record: Customer | Loan, token: str) -> Match | None:
         """The match of a record met in a run; None where it stands elsewhere too, and better."""
@@ -188,11 +215,9 @@ class Search:
         return guess.words.fits(normal(customer.name), addresses)
 
 
-def _windows(block: int) -> Iterator[tuple[int, int | None]]:
-    """Blocks from one on: of common words the first has enough, of rare ones all are asked at once."""
-    yield block, block
-    yield block + 1, block + 3
-    yield block + 4, None
+def _shares(blocks: list[int]) -> list[list[int]]:
+    """Blocks to be asked at once: of common words the first has enough, of rare ones all are needed."""
+    return [some for some in (blocks[:1], blocks[1:4], blocks[4:]) if some]
 
 
 def _blinds(books: Books, plain: str) -> list[bytes]:

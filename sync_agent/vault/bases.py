@@ -5,11 +5,12 @@ docs/vault-format.md section 6 is the format.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, Final
 
-from loanhub import Busy, Damaged, Misconfigured, Remote
+from loanhub import Busy, Damaged, Misconfigured, NotFound, Remote
 from sync_agent.blobs import LARGEST_BLOB
 from sync_agent.vault import sealed, strict
 from sync_agent.vault.commits import Commit, check_body
@@ -51,14 +52,16 @@ def write_base(remote: Remote, keys: VaultKeys, state: State, *, whole: bool = F
     older base that is to be taken over does not open.
     """
     if state.named is not None:
-        _take_over(remote, keys, state, state.named)
+        with contextlib.suppress(NotFound, Damaged):  # our own bases and what came since say the same
+            _take_over(remote, keys, state, state.named)
+        state.named = None
     kept, taken, blobs = list(state.segments), [], state.fresh_blobs
     whole |= state.pruned > state.base_sequence
     while kept and (whole or kept[-1][1] < min(2 * blobs, FULL)):
         name, more = kept.pop()
         taken.append(name)
         blobs += more
-    older = (record for name in taken for record in _records_of(remote, keys, name))
+    older = (record for name in taken for record in read_records_of(remote, keys, name))
     _store(remote, keys, state, kept, chain((record for _, record in state.fresh), older))
 
 
@@ -153,7 +156,7 @@ def read_base(remote: Remote, keys: VaultKeys, name: str) -> State:
     doomed = dict(state.doomed)
     segments = [*state.segments, (name, blobs)]
     for segment, _ in segments:
-        state.index.add_all(_records_of(remote, keys, segment))
+        state.index.add_all(read_records_of(remote, keys, segment))
     state.doom(doomed)
     state.build_on(segments, state.sequence)
     return state
@@ -219,7 +222,7 @@ def _doomed(raw: object, name: str) -> dict[str, int]:
     return {one: strict.number(plan, name, least=1) for one, plan in raw.items()}
 
 
-def _records_of(remote: Remote, keys: VaultKeys, name: str) -> Iterator[Record]:
+def read_records_of(remote: Remote, keys: VaultKeys, name: str) -> Iterator[Record]:
     """The records of a base, some in memory at a time."""
     found = _open(remote, keys, name)
     for position, kind in enumerate(found.directory.kinds.tolist()):

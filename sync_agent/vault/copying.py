@@ -25,9 +25,9 @@ def read_pack(remote: Remote, keys: VaultKeys, pack: PackFacts) -> sealed.Sealed
 
 
 def frames_of(
-    remote: Remote, keys: VaultKeys, pack: PackFacts, wanted: Collection[bytes]
+    remote: Remote, keys: VaultKeys, pack: PackFacts, wanted: Collection[bytes] | None
 ) -> Iterator[sealed.Frame]:
-    """The `wanted` blobs of a pack, each proven by its id. Raises as `read_pack`."""
+    """The `wanted` blobs of a pack (None: all), each proven by its id. Raises as `read_pack`."""
     name = pack_name(pack.object_id)
     for frame in read_pack(remote, keys, pack).frames(wanted):
         if keys.blob_id(frame.kind, sealed.decompress(frame.packed, name)) != frame.id:

@@ -54,12 +54,13 @@ def read_link(remote: Remote, keys: VaultKeys, sequence: int) -> Stored:
 
 
 def find_head(remote: Remote, known: int) -> int:
-    """The number of the newest commit, 0 for none; `known` is one that was there, or 0."""
-    head = last_of(remote, commit_name, known)
-    if head == 0:  # an empty vault, or one whose history was cut
-        head = max((sequence_in(one.name) or 0 for one in remote.list(COMMITS)), default=0)
-        head = last_of(remote, commit_name, head)
-    return head
+    """The number of the newest commit, 0 for none; `known` is one that was there, or 0.
+
+    Who knows none looks at a listing: a commit that is missing in the middle must not be taken for the end.
+    """
+    if known == 0:
+        known = max((sequence_in(one.name) or 0 for one in remote.list(COMMITS)), default=0)
+    return last_of(remote, commit_name, known)
 
 
 @define(eq=False)
@@ -133,6 +134,7 @@ class Reading:
     def _add_lost_packs(self, state: State) -> None:
         """Packs no commit could be read for: they give what they hold, and nothing new is built on them."""
         for record in lost_packs(self.remote, self.keys, state):
+            state.lost.append(record)
             state.index.add(record)
             state.index.doom(record.object_id)
 

@@ -137,11 +137,17 @@ class Index:
         spots = self.spots(blob_id)
         return bool(spots) and not self.packs[spots[0].pack].doomed
 
-    def ids_in(self, packs: npt.NDArray[np.bool_], keys: npt.NDArray[np.uint64]) -> list[bytes]:
-        """Blobs of the chosen packs (bool [packs]) whose ids begin with one of `keys`."""
+    def usable_keys(self) -> npt.NDArray[np.uint64]:
+        """The first 8 bytes of the ids that a new snapshot may need."""
         columns = self.settle()
-        chosen = np.flatnonzero(packs[columns.pack] & np.isin(columns.keys, keys))
-        return [columns.id_at(int(row)) for row in chosen]
+        doomed = np.array([pack.doomed for pack in self.packs], np.bool_)
+        return columns.keys[~doomed[columns.pack]]
+
+    def ids_of(self, keys: npt.NDArray[np.uint64]) -> list[bytes]:
+        """The ids, of blobs that are there, that begin with one of `keys`; each once."""
+        columns = self.settle()
+        rows = np.flatnonzero(np.isin(columns.keys, keys))
+        return sorted({columns.id_at(int(row)) for row in rows})
 
 
 class Marks:
@@ -165,11 +171,15 @@ class Marks:
 
     def live_bytes(self) -> npt.NDArray[np.float64]:
         """Stored bytes of marked blobs in each pack, float64 [packs]."""
-        live = np.frombuffer(self._set, np.bool_)
-        counted = np.bincount(
-            self._columns.pack[live], self._columns.length[live], minlength=len(self._packs)
-        )
-        return counted.astype(np.float64)
+        return self._bytes(np.frombuffer(self._set, np.bool_))
+
+    def all_bytes(self) -> npt.NDArray[np.float64]:
+        """Stored bytes of all blobs in each pack, float64 [packs]."""
+        return self._bytes(np.ones(len(self._columns), np.bool_))
+
+    def _bytes(self, chosen: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+        packs, lengths = self._columns.pack[chosen], self._columns.length[chosen]
+        return np.bincount(packs, lengths, minlength=len(self._packs)).astype(np.float64)
 
     def live_in(self, number: int) -> set[bytes]:
         """Ids of the marked blobs of a pack."""

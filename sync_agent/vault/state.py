@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from attrs import define, field
 
-from sync_agent.vault.commits import Commit
+from sync_agent.vault.commits import Body, Commit
 from sync_agent.vault.index import Index
-from sync_agent.vault.names import object_in
+from sync_agent.vault.names import commit_name, object_in, pack_name
 from sync_agent.vault.records import Record
 
 
@@ -38,7 +38,9 @@ class State:
     fresh: list[tuple[int, Record]] = field(factory=list)
     """(commit, record) of the packs since the base, for the next one."""
     whole: bool = True
-    """Whether every commit that counts was read; if not, packs were found by their directories."""
+    """Whether every commit that counts was read. If not, nothing may be deleted and no base written."""
+    lost: list[Record] = field(factory=list)
+    """Packs whose commit could not be read, known by their own directories."""
     pruned: int = 0
     """The last commit by which packs went away: a base after it is written whole."""
 
@@ -77,7 +79,9 @@ class State:
             case "key-epoch":
                 self.epoch = max(self.epoch, body["epoch"])
             case "epoch-retired":
-                self.retired, self.floor = body["epoch"], body["floor"]
+                past = range(self.floor, body["floor"])
+                self.doom({commit_name(sequence): commit.sequence for sequence in past})
+                self.retired, self.floor = body["epoch"], max(self.floor, body["floor"])
 
     def doom(self, names: dict[str, int]) -> None:
         """Objects that a plan names; each with the number of the plan."""
@@ -104,6 +108,19 @@ class State:
     def fresh_blobs(self) -> int:
         """Blobs listed since the base."""
         return sum(len(record.directory) for _, record in self.fresh)
+
+    def recover(self) -> None:
+        """Counts the packs of lost commits as any other; the next base has them."""
+        for record in self.lost:
+            self.index.doom(record.object_id, doomed=pack_name(record.object_id) in self.doomed)
+            self.fresh.append((self.sequence, record))
+        self.lost, self.whole = [], True
+
+    def packs_after(self, type: str, body: Body, new: int) -> int:
+        """How many packs there will be after a commit that brings `new` ones."""
+        ids = map(object_in, body["objects"]) if type == "prune" else ()
+        gone = sum(object_id is not None and self.index.pack(object_id) is not None for object_id in ids)
+        return self.index.present + new - gone
 
     def build_on(self, segments: list[tuple[str, int]], sequence: int) -> None:
         """From now on the newest base is the last of `segments`; it counts up to commit `sequence`."""

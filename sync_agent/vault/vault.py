@@ -12,6 +12,7 @@ docs/vault-format.md is the format and says what is protected.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from loanhub import Busy, Damaged, Keyring, NotAllowed, NotFound, Place, Remote, Secret, Usage
+from loanhub import Busy, Damaged, Keyring, NotAllowed, NotFound, Place, Remote, Secret, Stale, Usage
 from sync_agent.vault import bases
 from sync_agent.vault.client import ClientFolder, Pin
 from sync_agent.vault.commits import Commit, Draft, KeyringMark, Link, seal_commit
@@ -27,7 +28,7 @@ from sync_agent.vault.findings import Finding
 from sync_agent.vault.head import last_of
 from sync_agent.vault.history import Reading, find_head, read_link
 from sync_agent.vault.keys import KeyringShelf, Start, VaultKeys, make_start, read_start
-from sync_agent.vault.names import START, commit_name
+from sync_agent.vault.names import START, commit_name, pack_name
 from sync_agent.vault.opening import check_keyring, check_pin
 from sync_agent.vault.putting import put_settled
 from sync_agent.vault.reading import BlobReader
@@ -149,6 +150,11 @@ class Vault:
         return self.keys.keyring
 
     @property
+    def keyring_sequence(self) -> int:
+        """The number of the newest keyring object; 0: the one in the first object."""
+        return self._shelf.sequence
+
+    @property
     def chunk_seed(self) -> int:
         """The secret number of 64 bits with which files of this vault are cut."""
         return self.keys.chunk_seed
@@ -226,7 +232,7 @@ class Vault:
                 self.catch_up()
                 proposal = propose(self.state)
                 self._publish_keyring()
-                self._write_base()
+                self._write_base(whole=proposal.whole_base)
                 found = self._put(proposal)
                 if found is not None:
                     self._remember()
@@ -235,10 +241,12 @@ class Vault:
 
     def _put(self, proposal: Proposal) -> Commit | None:
         state = self.state
+        if any(pack_name(record.object_id) in state.doomed for record in proposal.records):
+            raise Stale("vault-pruned-meanwhile")  # somebody took them for leftovers
         new = [one for one in proposal.records if state.index.pack(one.object_id) is None]
         draft = Draft(
             proposal.type, proposal.body, [record.to_bytes() for record in new],
-            state.index.present + len(new), state.unannounced,
+            state.packs_after(proposal.type, proposal.body, len(new)), state.unannounced,
         )  # fmt: skip
         link = Link(
             state.sequence + 1, state.hash, tuple(state.dead), self._mark(), self._device, self._now()
@@ -249,13 +257,13 @@ class Vault:
         state.apply(commit, new)
         return commit
 
-    def _write_base(self, *, whole: bool = False) -> None:
-        if whole or bases.is_due(self.state):
-            try:
-                bases.write_base(self.remote, self.keys, self.state, whole=whole)
-            except (Damaged, NotFound):
-                if whole:
-                    raise  # else the vault goes on without; verify names the base that does not open
+    def _write_base(self, *, whole: bool) -> None:
+        if whole:
+            bases.write_base(self.remote, self.keys, self.state, whole=True)
+        elif self.state.whole and bases.is_due(self.state):
+            # one that does not open is named by verify; the vault goes on without a new one
+            with contextlib.suppress(Damaged, NotFound):
+                bases.write_base(self.remote, self.keys, self.state)
 
     def catch_up(self) -> None:
         """Takes in what others committed meanwhile. Raises Damaged `vault-rolled-back`, `vault-forked`."""

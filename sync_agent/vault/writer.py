@@ -17,7 +17,6 @@ from sync_agent.vault.columns import rows
 from sync_agent.vault.commits import Commit
 from sync_agent.vault.copying import frames_of
 from sync_agent.vault.index import Index
-from sync_agent.vault.names import pack_name
 from sync_agent.vault.packing import Packer
 from sync_agent.vault.reading import NUMBER_OF, BlobReader
 from sync_agent.vault.records import Record
@@ -38,6 +37,8 @@ class Proposal:
     type: str
     body: Mapping[str, Any]
     records: tuple[Record, ...] = ()
+    whole_base: bool = False
+    """Publish a base in which every record is written anew."""
 
 
 class Writer(Blobs):
@@ -133,12 +134,7 @@ class Writer(Blobs):
     def _commit_packs(self) -> None:
         """What is stored so far counts from now on, though no snapshot needs it yet."""
         records = tuple(self._records)
-
-        def propose(state: State) -> Proposal:
-            _refuse_doomed(state, records)
-            return Proposal("packs", {}, records)
-
-        self._vault.put(propose)
+        self._vault.put(lambda _: Proposal("packs", {}, records))
         self._counted()
 
     def _counted(self) -> None:
@@ -147,18 +143,15 @@ class Writer(Blobs):
         self._reader = BlobReader(self._vault.remote, self._vault.keys, self._own)
 
     def _rescue(self, state: State) -> None:
-        """Copies blobs we rely on out of packs that are doomed since."""
-        _refuse_doomed(state, self._records)
+        """Copies blobs we rely on out of packs that are doomed since. Raises Stale when they are gone."""
         index = state.index
-        doomed = np.array([pack.doomed or pack.gone for pack in index.packs], np.bool_)
-        if not doomed.any():
+        if not any(pack.doomed or pack.gone for pack in index.packs):
             return
         relied = np.unique(np.frombuffer(self._relied, np.uint64))
-        needed = {
-            blob_id
-            for blob_id in index.ids_in(doomed, relied)
-            if not index.usable(blob_id) and not self._own.usable(blob_id)
-        }
+        lacking = relied[~np.isin(relied, np.concatenate((index.usable_keys(), self._own.usable_keys())))]
+        needed = set(index.ids_of(lacking))
+        if len({blob_id[:8] for blob_id in needed}) < len(lacking):
+            raise Stale("vault-pruned-meanwhile")
         for number in sorted({index.spots(blob_id)[0].pack for blob_id in needed}):
             try:
                 for frame in frames_of(self._vault.remote, self._vault.keys, index.packs[number], needed):
@@ -179,9 +172,3 @@ class Writer(Blobs):
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _refuse_doomed(state: State, records: list[Record] | tuple[Record, ...]) -> None:
-    """Packs of ours that somebody took for leftovers may be deleted at any moment."""
-    if any(pack_name(record.object_id) in state.doomed for record in records):
-        raise Stale("vault-pruned-meanwhile")

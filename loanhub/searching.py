@@ -35,6 +35,9 @@ from loanhub.schema import FRAME_TYPES, PIECE, SEARCH_KEY, schema
 LONGEST: Final = 24
 """Characters kept of a token's text: longer look-ups compare as far as this."""
 
+LETTERS: Final = "diklmnux"
+"""The letters of all tokens, in order."""
+
 _SURNAMES: Final = {"单": "s", "曾": "z", "解": "x", "仇": "q", "查": "z", "朴": "p", "区": "o", "乐": "y"}
 """Characters read otherwise when they are a surname."""
 
@@ -147,47 +150,63 @@ def _blinds(indexes: pl.Series) -> pl.Series:
     return indexes.bin.slice(0, _BLIND_BYTES).bin.encode("base64")
 
 
-def _parts(kind: str, frame: pl.DataFrame) -> list[pl.DataFrame]:
-    """The keys of one record after another, those of one letter in frames of their own."""
+def _backwards(frame: pl.DataFrame) -> list[pl.DataFrame]:
     ids = frame["id"]
-    if kind == "loan":
-        return [
-            _tokens("l", ids, normal_column(frame[name]).str.slice(0, LONGEST * 2))
-            for name in ("loan_no", "contract_no", "application_no")
-        ]
-    if kind == "customer":
-        return [
-            *_name_tokens(ids, frame["name"]),
-            *(_tokens("d", ids, _digits(frame[n]).str.reverse()) for n in ("mobile", "backup_phone")),
-            *(_tokens("d", ids, frame[f"{n}_tail"].str.reverse()) for n in ("id_number", "bank_card")),
-            *(_tokens("x", ids, _blinds(frame[f"{n}_blind"])) for n in ("id_number", "bank_card")),
-            _tokens("u", ids, frame["uscc"].str.to_lowercase()),
-            _tokens("d", ids, frame["uscc"].str.to_lowercase().str.tail(TAIL).str.reverse()),
-            _tokens("k", ids, normal_column(frame["customer_no"])),
-        ]
-    return [pl.DataFrame(schema={"token": pl.String, "id": pl.Int64})]
+    return [
+        *(_tokens("d", ids, _digits(frame[n]).str.reverse()) for n in ("mobile", "backup_phone")),
+        *(_tokens("d", ids, frame[f"{n}_tail"].str.reverse()) for n in ("id_number", "bank_card")),
+        _tokens("d", ids, frame["uscc"].str.to_lowercase().str.tail(TAIL).str.reverse()),
+    ]
+
+
+def _loan_numbers(frame: pl.DataFrame) -> list[pl.DataFrame]:
+    return [
+        _tokens("l", frame["id"], normal_column(frame[name]).str.slice(0, LONGEST * 2))
+        for name in ("loan_no", "contract_no", "application_no")
+    ]
+
+
+_MAKERS: Final[dict[str, dict[str, Callable[[pl.DataFrame], list[pl.DataFrame]]]]] = {
+    "customer": {
+        "d": _backwards,
+        "i": lambda frame: _name_tokens(frame["id"], frame["name"]),
+        "k": lambda frame: [_tokens("k", frame["id"], normal_column(frame["customer_no"]))],
+        "u": lambda frame: [_tokens("u", frame["id"], frame["uscc"].str.to_lowercase())],
+        "x": lambda frame: [
+            _tokens("x", frame["id"], _blinds(frame[f"{n}_blind"])) for n in ("id_number", "bank_card")
+        ],
+    },
+    "loan": {"l": _loan_numbers},
+}
+"""What makes the keys of a kind, by the first letter that it makes keys of."""
 
 
 def keys(kind: str, frame: pl.DataFrame) -> pl.DataFrame:
     """Search keys (`token`, `id`) of stored records of a kind (sealed fields with blind and tail)."""
-    return pl.concat(_parts(kind, frame)).unique()
+    nothing = pl.DataFrame(schema={"token": pl.String, "id": pl.Int64})
+    made = (part for make in _MAKERS.get(kind, {}).values() for part in make(frame))
+    return pl.concat([nothing, *made]).unique()
 
 
-def sorted_keys(records: Iterable[Columns]) -> list[pl.DataFrame]:
+def sorted_keys(records: Iterable[Columns]) -> Iterator[pl.DataFrame]:
     """The search keys of many records in order, a frame for each letter; one may stand there twice. Behind
-    them a frame of pieces (see `derived`).
+    them a frame of pieces (see `derived`). Each is made when it is asked for, so that only one is in memory.
     """
-    frames: dict[str, list[pl.DataFrame]] = {}
+    gathered: dict[str, list[pl.DataFrame]] = {}
     for columns in records:
-        frames.setdefault(columns.kind, []).append(columns.frame)
-    letters: dict[str, list[pl.DataFrame]] = {}
-    for kind, some in frames.items():
-        for part in _parts(kind, pl.concat(some)):
-            if part.height:
-                letters.setdefault(part["token"][0][0], []).append(part)
-    found = [pl.concat(letters.pop(letter)).sort("token", "id") for letter in sorted(letters)]
-    people = [some.select("id", *pieces.SOURCES) for some in frames.get(pieces.KIND, [])]
-    return [*found, *([pieces.rows(pl.concat(people)).sort("gram", "block")] if people else [])]
+        gathered.setdefault(columns.kind, []).append(columns.frame)
+    frames = {kind: pl.concat(some) for kind, some in gathered.items()}
+    made: dict[str, list[pl.DataFrame]] = {}
+    for letter in LETTERS:
+        for kind, frame in frames.items():
+            make = _MAKERS.get(kind, {}).get(letter)
+            for part in make(frame) if make else ():
+                if part.height:
+                    made.setdefault(part["token"][0][0], []).append(part)
+        if letter in made:
+            yield pl.concat(made.pop(letter)).sort("token", "id")
+    if pieces.KIND in frames:
+        yield pieces.rows(frames[pieces.KIND].select("id", *pieces.SOURCES)).sort("gram", "block")
 
 
 def outdated(wanted: pl.DataFrame) -> pl.DataFrame:
@@ -226,11 +245,8 @@ def new_records(columns: Columns, diff: Diff) -> Columns:
     frame = columns.frame
     made = frame if len(diff.new) == frame.height else frame.filter(pl.col("id").is_in(list(diff.new)))
     shape = _shape(columns.kind)
-    nothing = {name: pl.repeat(None, made.height, dtype=dtype, eager=True) for name, dtype in shape.items()}
-    return Columns(
-        columns.kind,
-        pl.DataFrame({name: made[name] if name in made.columns else nothing[name] for name in shape}),
-    )
+    given = (name if name in made.columns else pl.lit(None, shape[name]).alias(name) for name in shape)
+    return Columns(columns.kind, made.select(given))
 
 
 def changes(

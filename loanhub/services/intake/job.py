@@ -257,13 +257,12 @@ class Intake:
         if prepared.total > LARGE:
             whole = batch.chunks == 0  # nothing landed before a kill: this desk knows all keys
             records = desk.postponed if whole else desk.do(steps.MADE, steps.Of(batch.id))
-            keys = sorted_keys(records)
-            desk.postponed.clear()
-            done, total = 0, sum(some.height for some in keys)
-            for part in (part for some in keys for part in some.iter_slices(SLICE)):
+            done = 0
+            for part in (part for some in sorted_keys(records) for part in some.iter_slices(SLICE)):
                 done += part.height
                 desk.do(steps.INDEX, steps.Index(batch.id, part, done))
-                yield Progress(done, total, "indexing")
+                yield Progress(done, 0, "indexing")
+            desk.postponed.clear()
         return desk.do(steps.SHOW, steps.Of(batch.id))
 
     def _finish(self, batch: Batch, desk: Desk, prepared: Prepared, path: Path) -> None:

@@ -12,8 +12,8 @@ import polars as pl
 
 from loanhub.errors import Stale
 from loanhub.kinds import ReadTx, Store, StoreKind
-from loanhub.records import Columns, Cursor, Order, Probe, Query, Record, Test
-from loanhub.schema import SEARCH_KEY, Schema
+from loanhub.records import Columns, Cursor, Order, Query, Record, Test
+from loanhub.schema import Schema
 from loanhub.testing.store_work import (
     SCHEMA,
     after,
@@ -318,51 +318,16 @@ class AskingSuite:
                         assert ids == [r["id"] for r in expected], order
                         assert paged(tx, order) == ids
 
-    def test_a_search_finds_whole_tokens_and_prefixes(self, tmp_path: Path) -> None:
-        """In any script, up to the last code point, each record once; % and _ are nothing special."""
-        tokens = {
-            1: ["n:张三", "n:三", "d:1391"],
-            2: ["n:张三丰", "n:三丰", "n:丰", "n:张\U0010ffff尾"],
-            3: ["n:\U0010ffff\U0010ffff", "n:𠮷田"],
-            4: ["n:张%", "n:李_"],
-            5: ["n:\ud7ff", "n:\ue000"],
-        }
-        rows = [(token, person) for person, those in tokens.items() for token in those]
-        probes = {
-            Probe("n:张三"): [1],
-            Probe("n:张三", prefix=True): [1, 2],
-            Probe("n:三", prefix=True): [1, 2],
-            Probe("n:张", prefix=True): [1, 2, 4],
-            Probe("n:张\U0010ffff", prefix=True): [2],
-            Probe("n:\U0010ffff", prefix=True): [3],
-            Probe("n:𠮷", prefix=True): [3],
-            Probe("n:\ud7ff", prefix=True): [5],
-            Probe("n:张%"): [4],
-            Probe("n:%", prefix=True): [],
-            Probe("n:李四", prefix=True): [],
-            Probe("\U0010ffff", prefix=True): [],
-            Probe("", prefix=True): [1, 2, 3, 4, 5],
-        }
+    def test_columns_are_those_that_were_asked_for(self, tmp_path: Path) -> None:
+        """In the order asked, of now and of the past, typed when nothing is found; no others exist."""
+        asked = ("born", "id", "active")
         with self.store(tmp_path) as store:
             ages(store)
-            frame = pl.DataFrame(rows, schema={"token": pl.String, "id": pl.Int64}, orient="row")
-            with store.writing() as tx:
-                tx.put(Columns(SEARCH_KEY, frame), at=after(0), line=1)
-                tx.put(Columns(SEARCH_KEY, frame), at=after(0), line=1)  # nothing happens twice
-            with store.reading() as reader:
-                for probe, ids in probes.items():
-                    found = reader.find(Query("person", search=probe))
-                    assert [r["id"] for r in found] == ids, probe
-                both = Query("person", (Test("amount", "null"),), search=Probe("n:张", prefix=True))
-                assert reader.columns(both)["id"].to_list() == [2]
-                assert reader.columns(Query(SEARCH_KEY)).sort("token", "id").equals(frame.sort("token", "id"))
-
-    def test_a_row_of_a_derived_table_goes_by_its_key(self, tmp_path: Path) -> None:
-        """Others with a part of the key stay."""
-        frame = pl.DataFrame({"token": ["a", "a", "b"], "id": [1, 2, 1]})
-        with self.store(tmp_path) as store:
-            with store.writing() as tx:
-                tx.put(Columns(SEARCH_KEY, frame), at=after(0), line=1)
-                tx.put(Columns(SEARCH_KEY, frame[:1], gone=True), at=after(0), line=1)
-            with store.reading() as reader:
-                assert reader.columns(Query(SEARCH_KEY)).rows() == [("a", 2), ("b", 1)]
+            with store.reading() as tx:
+                whole = tx.columns(Query("person"))
+                assert tx.columns(Query("person", fields=asked)).equals(whole.select(asked))
+                assert tx.columns(Query("person", fields=asked, as_of=after(5))).equals(whole.select(asked))
+                nobody = tx.columns(Query("person", (Test("id", "eq", 99),), fields=asked))
+                assert nobody.schema == whole.select(asked).schema
+                with raises(ValueError):
+                    tx.columns(Query("person", fields=("id", "shoe_size")))

@@ -17,7 +17,8 @@ import polars as pl
 from loanhub.errors import Busy, LoanHubError, Misconfigured
 from loanhub.kinds import Head
 from loanhub.records import Columns, Query, Test
-from loanhub.testing.store_asking import AskingSuite, ages, raises
+from loanhub.testing.store_asking import ages, raises
+from loanhub.testing.store_searching import SearchingSuite
 from loanhub.testing.store_work import (
     CHUNK,
     GROWN,
@@ -36,7 +37,7 @@ TOGETHER = 4
 """Threads that read at once."""
 
 
-class StoreSuite(AskingSuite):
+class StoreSuite(SearchingSuite):
     """What a store promises (`loanhub.kinds.Store`), as tests: answers, transactions, log, leases, schema."""
 
     # -- transactions ----------------------------------------------------------------------------------

@@ -288,6 +288,10 @@ def test_an_index_serves_names_pages_and_search_keys(store: SqliteStore) -> None
         Query("person", search=Probe("n:a", prefix=True), limit=50),
         Query("person", order=Order("name"), after=Cursor("a", 5), limit=50),
         Query("search_key", (Where("token", "eq", "n:a"),)),
+        Query("search_key", (Where("token", "prefix", "n:a"),), order=Order("token"), limit=50),
+        Query(
+            "search_key", (Where("token", "prefix", "n:a"),), order=Order("token"), after=Cursor("n:ab", 5)
+        ),
     ]
     with store.reading() as tx:
         for q in asked:
@@ -297,6 +301,21 @@ def test_an_index_serves_names_pages_and_search_keys(store: SqliteStore) -> None
                 text for *_, text in plan if text.startswith(f"SCAN {q.kind}") or "SCAN search_key" in text
             ]
             assert scans == [], q
+            if q.kind == "search_key":  # read in order: what is sorted is read whole first
+                assert [text for *_, text in plan if "TEMP B-TREE" in text] == [], q
+
+
+def test_the_pieces_of_some_blocks_are_read_by_their_key(tmp_path: Path) -> None:
+    some = (Where("gram", "in", ["a1", "a2"]), Where("block", "in", [3, 4]))
+    store = open_store(tmp_path, KEY)
+    store.migrate(schema())
+    with store.reading() as tx:
+        said = selection(Query("piece", some), schema().table("piece"))
+        plan = tx.session.run(f"EXPLAIN QUERY PLAN {said.sql}", said.values).fetchall()
+    store.close()
+    assert [text for *_, text in plan if "piece" in text] == [
+        "SEARCH piece USING PRIMARY KEY (gram=? AND block=?)"
+    ]
 
 
 # -- errors --------------------------------------------------------------------------------------------

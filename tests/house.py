@@ -44,7 +44,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "cryptography": ("loanhub.keys",),
     "argon2": ("loanhub.keys",),
     "boto3": ("loanhub_remote_s3", "loanhub.testing.servers"),
-    "botocore": ("loanhub_remote_s3",),
+    "botocore": ("loanhub_remote_s3", "loanhub.testing.servers"),
     "pypinyin": ("loanhub.searching",),
     "chinese_calendar": ("loanhub.calendars",),
     "blake3": ("sync_agent",),

@@ -63,7 +63,8 @@ def place(source: Path, target: Path, patience: float) -> bool:
     try:
         os.link(source, target)
     except FileExistsError:
-        return False
+        if not os.path.samefile(source, target):  # it is, where a share lost the answer and asked again
+            return False
     except OSError as failure:
         if failure.errno not in _NO_LINKS:
             raise

@@ -23,6 +23,8 @@ REGION: Final = "us-east-1"
 
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX: Final = re.compile(r"[A-Za-z0-9._/-]*")
+_HERE: Final = ("127.0.0.1", "localhost", "::1")
+"""No proxy leads to these, though the environment names one."""
 _CHOICES: Final = {"addressing": ("auto", "path", "virtual"), "signature": ("s3v4", "s3")}
 _CONDITION: Final = "if-none-match"
 
@@ -143,6 +145,7 @@ def client(wishes: Wishes) -> BaseClient:
                 request_checksum_calculation="when_required",
                 response_checksum_validation="when_required",
                 s3={"addressing_style": wishes.addressing or dialect.addressing},
+                proxies={} if urlsplit(endpoint).hostname in _HERE else None,
             ),
         )
     except BotoCoreError as fault:

@@ -254,6 +254,22 @@ def test_what_others_put_into_the_folder_is_not_listed(tmp_path: Path) -> None:
     assert [one.name for one in remote.list("")] == ["c/1"]
 
 
+def test_a_share_that_lost_its_answer_and_asked_again_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NFS says "it is there already" of the link that it has just made for us."""
+    link = os.link
+
+    def twice(source: Path, target: Path) -> None:
+        link(source, target)
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", twice)
+    remote = open_folder(str(tmp_path / "vault"), {})
+    assert remote.put_new("c/1", b"first") is True
+    assert [remote.put_new("c/1", b"second"), remote.get("c/1")] == [False, b"first"]
+
+
 def test_a_folder_on_a_disk_without_links_is_told_apart(tmp_path: Path, no_links: None) -> None:
     assert open_folder(str(tmp_path), {}).probe().notes == ("remote-folder-no-links",)
 

@@ -179,6 +179,14 @@ def test_credentials_come_from_a_file_or_the_environment(
     assert open_s3(address, {}).size("c/1") is None
 
 
+def test_a_server_on_this_computer_is_not_looked_for_behind_a_proxy(
+    seaweed: S3Server, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (port,) = servers._free_ports(1)
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+    assert open_s3(address, {**seaweed.settings(), "patience": 0.1}).size("c/1") is None
+
+
 def test_without_credentials_it_says_where_to_put_them(
     seaweed: S3Server, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

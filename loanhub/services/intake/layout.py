@@ -93,7 +93,8 @@ def find_table(sheet: Spooled, known: Known, header_row: int | None = None) -> T
         return None
     lines = top_lines(head.filter(pl.col("row") <= DEPTH), range(sheet.width))
     if header_row == 0:
-        return _headless(sheet, head, min(lines, default=1))
+        begun = (row for row, texts in lines.items() if len(texts) > 1)
+        return _headless(sheet, head, next(begun, min(lines, default=1)))
     if header_row is not None:
         texts = lines.get(header_row, {})
         return with_letters(Table(sheet, texts, header_row, header_row + 1), head) if texts else None

@@ -180,9 +180,9 @@ def _rows(intake: Intake, plan: SheetPlan, rows: Rows) -> Iterator[TriedRow]:
         tried = tuple(
             _cell(intake, column, cells, values[row], problems.get((row, column.column), []))
             for column in plan.columns
-            if cells[f"c{column.column}"] is not None
+            if cells[f"c{column.column}"] is not None or (row, column.column) in problems
         )
-        whole = [line for column in (-1,) for line in problems.get((row, column), [])]
+        whole = problems.get((row, -1), [])
         said = tuple(message(intake.words, line, intake.lang).text for line in whole)
         yield TriedRow(row, row in rejected, tried, said)
 
@@ -194,14 +194,14 @@ def _cell(
     values: Mapping[str, Any],
     problems: Sequence[Mapping[str, Any]],
 ) -> TriedCell:
-    text = str(cells[f"c{column.column}"])
+    text = str(cells[f"c{column.column}"] or "")
     mine = [line for line in problems if line["field"] in ("", column.field)] or list(problems)
     said = " ".join(message(intake.words, line, intake.lang).text for line in mine)
     severity = max((line["severity"] for line in mine), key=lambda s: s == "error", default="")
     if not column.field:
         return TriedCell(column.header, "", NUMBER.sub("*", text), "", severity, said)
     known = about(intake.words, column.field)
-    shown = MASKS[known.type](text) if maskable(known) else text
+    shown = MASKS[known.type](text) if text and maskable(known) else text
     return TriedCell(column.header, column.field, shown, _value(intake, column.field, values), severity, said)
 
 

@@ -11,7 +11,7 @@ puts is a read; a preview is an act whose puts are not written; an approval is a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
@@ -123,8 +123,8 @@ class Books:
         """Lines of the audit log behind `after`."""
         raise NotImplementedError
 
-    def landing(self, kind: str) -> set[int]:
-        """Ids of records of a kind that a batch not yet stored has made."""
+    def landing(self, kind: str, among: Collection[int] | None = None) -> set[int]:
+        """Ids of records of a kind that a batch not yet stored has made; of some it is told at once."""
         raise NotImplementedError
 
     plugins: Offered

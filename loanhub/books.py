@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,7 +10,7 @@ import polars as pl
 from attrs import define, evolve, field
 
 from loanhub.acts import Books, Kept, Offered
-from loanhub.entities import Batch, Entity
+from loanhub.entities import Batch, Entity, Statement
 from loanhub.entities import Sequence as IdSequence
 from loanhub.errors import NotFound
 from loanhub.fields import Dictionary
@@ -89,10 +89,18 @@ class DeskBooks(Books):
         """Values of a sealed column in plain."""
         return self._house.field_keys.open(self._house.dictionary[path], ids, sealed)
 
-    def landing(self, kind: str) -> set[int]:
-        """Ids of records of a kind that a batch not yet stored has made."""
+    def landing(self, kind: str, among: Collection[int] | None = None) -> set[int]:
+        """Ids of records of a kind that a batch not yet stored has made; of some it is told at once, by
+        the lines that wrote them.
+        """
         found: set[int] = set()
-        for batch in self._tx.find(Query(Batch.KIND, (Test("status", "eq", "landing"),))):
+        batches = list(self._tx.find(Query(Batch.KIND, (Test("status", "eq", "landing"),))))
+        if among is not None and batches:
+            of_batches = (Test("batch_id", "in", [batch["id"] for batch in batches]),)
+            lines = self._tx.columns(Query(Statement.KIND, of_batches, fields=("line",)))["line"]
+            written = (Test("id", "in", list(among)), Test("line", "in", lines.to_list()))
+            return set(self._tx.columns(Query(kind, written, fields=("id",)))["id"])
+        for batch in batches:
             q = Query("statement", (Test("batch_id", "eq", batch["id"]),))
             for statement in self._tx.find(q):
                 said = pl.read_ipc(statement["said"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -68,8 +68,9 @@ class ListBooks(Books):
     def allot(self, kind: str, n: int = 1) -> int:
         return max((key for held, key in self.kept if held == kind), default=0) + 1
 
-    def landing(self, kind: str) -> set[int]:
-        return self._landing.get(kind, set())
+    def landing(self, kind: str, among: Collection[int] | None = None) -> set[int]:
+        found = self._landing.get(kind, set())
+        return found if among is None else found & set(among)
 
     def put(self, puts: Iterable[Any]) -> None:
         """Write what an act decided, as a desk would."""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from loanhub import pieces
 from loanhub.acts import Act, Books, Facts
-from loanhub.entities import Customer, Entity, Loan
+from loanhub.entities import Batch, Customer, Entity, Loan, Statement
 from loanhub.errors import Usage
 from loanhub.institution import Institution
 from loanhub.keys import Secret
@@ -23,6 +23,7 @@ from loanhub.policy import Principal
 from loanhub.records import Columns, Query, columns_of
 from loanhub.schema import PIECE, SEARCH_KEY
 from loanhub.searching import initials, keys, normal, sorted_keys, tokens
+from loanhub.services.intake.said import packed
 from loanhub.services.office.doctor import search_keys_complete
 from loanhub.services.office.reindex import reindex
 from loanhub.services.people import acts, find
@@ -286,6 +287,21 @@ def test_an_address_out_of_sight_is_not_found(home: Institution) -> None:
     assert [(hit.title, hit.why) for hit in found] == [("甲样 · 城关支行", "words")]
     assert len(home.desk(clerk).do(acts.FIND, find.Find("胜利新村")).results) == 1
     assert len(home.desk().do(acts.FIND, find.Find("胜利新村")).results) == 2
+
+
+def test_what_a_batch_not_yet_stored_has_made_is_found_as_landing(home: Institution) -> None:
+    home.desk().do(WRITE, Wanted(lambda books: tuple(of_a_batch(books, "landing", "落地一号"))))
+    home.desk().do(WRITE, Wanted(lambda books: tuple(of_a_batch(books, "stored", "落地二号"))))
+    found = home.desk().do(acts.FIND, find.Find("落地")).results
+    assert [(hit.title, hit.landing) for hit in found] == [("落地一号", True), ("落地二号", False)]
+
+
+def of_a_batch(books: Books, status: str, name: str) -> Iterator[Entity]:
+    batch, customer = books.allot("batch"), books.allot("customer")
+    said = packed(pl.DataFrame({"#customer": [customer]}))
+    yield Batch(id=batch, sha256=f"{batch:064}", status=status)
+    yield Statement(id=books.allot("statement"), batch_id=batch, said=said)
+    yield Customer(id=customer, name=name)
 
 
 def branches(books: Books) -> Iterator[Customer]:

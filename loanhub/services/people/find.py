@@ -71,10 +71,11 @@ def find(books: Books, request: Find) -> Facts[Found]:
     search = Search(books, request.text, most + 1)
     seen = list(islice(_visible(search, search.matches(_place(request.after))), most + 1))
     more, page = len(seen) > most, seen[:most]
-    landing = {kind: _landing(books, kind, page) for kind in (Customer.KIND, Loan.KIND)}
-    hits = tuple(evolve(hit, landing=hit.id in landing[hit.kind]) for hit in map(_hit, page))
+    hits = list(map(_hit, page))
+    landing = {kind: _landing(books, kind, hits) for kind in (Customer.KIND, Loan.KIND)}
+    hits = [evolve(hit, landing=hit.id in landing[hit.kind]) for hit in hits]
     last = page[-1].match if more else None
-    return Facts(Found(hits, more, f"{last.number}-{last.record.id}" if last else None))
+    return Facts(Found(tuple(hits), more, f"{last.number}-{last.record.id}" if last else None))
 
 
 def _place(after: str | None) -> tuple[int, int] | None:
@@ -113,8 +114,9 @@ def _person(search: Search, match: Match) -> Customer | None:
     return target if min(fits)[2] == record.id else None
 
 
-def _landing(books: Books, kind: str, page: list[_Seen]) -> set[int]:
-    return books.landing(kind) if kind in {seen.match.record.KIND for seen in page} else set()
+def _landing(books: Books, kind: str, hits: list[Hit]) -> set[int]:
+    ids = [hit.id for hit in hits if hit.kind == kind]
+    return books.landing(kind, ids) if ids else set()
 
 
 def _hit(seen: _Seen) -> Hit:

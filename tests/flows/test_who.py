@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 from attrs import define, field
 
+from loanhub import jobs
 from loanhub.identifiers import uscc_check_digit
+from loanhub.jobs import Job
+from loanhub.services.intake.job import Incoming, Intake
 from loanhub.services.intake.undo import UNDO, Undo
 from loanhub.services.people import acts, merge, unmerge
 from tests.flows.conftest import Office
@@ -173,3 +176,18 @@ def test_the_batch_that_brought_two_who_were_merged_can_be_undone_and_nothing_is
         assert told.owners() == {"B": known["A"]}
         told.do(acts.UNMERGE, unmerge.UnmergeCustomer(known["B"], "两个人"))
         assert told.owners() == {"B": known["B"]}
+
+
+def test_two_made_one_while_their_sheet_is_landing_are_one_for_its_later_rows(tmp_path: Path) -> None:
+    with office_in(tmp_path, intake={"chunk": 2}) as office:
+        told = Story(office)
+        rows = [of(1, "A"), of(2, "B", **NO_ID), of(3, "C"), of(2, "D", **NO_ID)]
+        file = workbook(tmp_path / "一月.xlsx", [HEAD, *rows])
+        intake = Intake.of(office.house, "zh")
+        for progress in jobs.run(
+            Job("intake", lambda _: intake.take(Incoming(file, file.name))), office.house
+        ):
+            if (progress.note, progress.done) == ("landing", 2):
+                told.merge("A", "B")
+        known = told.owners()
+        assert known["A"] == known["B"] == known["D"] != known["C"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from loanhub.acts import Books
-from loanhub.records import Query, Test
+from loanhub.records import Order, Query, Test
 from loanhub.schema import SEARCH_KEY
 from loanhub.searching import LONGEST, blind_token
 from loanhub.services.intake.exported import CUSTOMER, KIND, LOAN
@@ -113,7 +113,9 @@ def find_people(landing: Landing) -> None:
         return
     named = pl.col(CUSTOMER) if CUSTOMER in rows.columns else pl.lit(None, pl.Int64)
     rows = rows.with_columns(named.alias("#customer"))
-    rows = assign(rows, "#customer", "#person", _survivors(landing.books, landing.chunk.people))
+    made = landing.chunk.people
+    here = {key: made[key] for key in rows["#person"].unique().to_list() if key in made} if made else {}
+    rows = assign(rows, "#customer", "#person", _survivors(landing.books, here))
     if "#loan" in rows.columns and rows["#loan"].null_count() < rows.height:
         rows = _owners(landing, rows)
     landing.rows = rows
@@ -130,10 +132,12 @@ def find_people(landing: Landing) -> None:
 
 def _survivors(books: Books, found: Mapping[str, int]) -> dict[str, int]:
     """The same people, whoever was merged into another as that one."""
-    if not found:
-        return {}
-    where = (Test("id", "in", sorted(set(found.values()))), Test("merged_into", "not_null"))
-    merged = dict(books.columns(Query("customer", where)).select("id", "merged_into").iter_rows())
+    merged_ones = Test("merged_into", "not_null")
+    anybody = Query("customer", (merged_ones,), order=Order("merged_into"), limit=1)
+    if not found or books.columns(anybody).is_empty():
+        return dict(found)
+    mine = Query("customer", (Test("id", "in", sorted(set(found.values()))), merged_ones))
+    merged = dict(books.columns(mine).select("id", "merged_into").iter_rows())
     return {key: merged.get(one, one) for key, one in found.items()}
 
 

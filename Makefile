@@ -31,8 +31,8 @@ cases: .venv/ready-test ## published numbers, from CASES=folder (tests/cases if 
 corpus: .venv/ready-test ## odd and hostile files, from CORPUS=folder: what becomes of each, and against what is kept
 	@$(PY) -m tests.corpus $(or $(CORPUS),$(error name a folder of files: make corpus CORPUS=folder))
 
-bench: .venv/ready-bench ## rows, CPU seconds and memory of an intake, beside pandas
-	@$(PY) -m tests.bench
+bench: .venv/ready-bench ## rows, CPU seconds, memory and waits of an intake, beside what else there is
+	@$(PY) -m tests.bench --million
 
 lock: | python ## write the lock files anew (UPGRADE=1 takes newer versions)
 	@test -n "$(UV)" || test -x .venv/bin/uv || { $(PYTHON) -m venv .venv && $(PY) -m pip install -q uv; }

@@ -79,7 +79,7 @@ if TYPE_CHECKING:
     from loanhub.rules import RowView, rule
     from loanhub.schema import Column, Schema, Table
     from loanhub.sheets import CellKind, Claim, Sheet, block
-    from loanhub.system import sync_folder
+    from loanhub.system import drives, sync_folder
 
 __all__ = [
     "VAULT_MARKER",
@@ -150,6 +150,7 @@ __all__ = [
     "WriteRule",
     "bind",
     "block",
+    "drives",
     "field",
     "hookimpl",
     "new_signing_key",
@@ -187,7 +188,7 @@ _ROOMS = {
     "rules": "RowView rule",
     "schema": "Column Schema Table",
     "sheets": "CellKind Claim Sheet block",
-    "system": "sync_folder",
+    "system": "drives sync_folder",
 }
 
 

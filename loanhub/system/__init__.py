@@ -28,6 +28,7 @@ __all__ = [
     "Limits",
     "Owner",
     "die_with_parent",
+    "drives",
     "footprint",
     "forbid_network",
     "home_problem",
@@ -50,6 +51,7 @@ __all__ = [
 ]
 
 die_with_parent = here.die_with_parent
+drives = here.drives
 footprint = here.footprint
 key_store = here.key_store
 limit_self = here.limit_self

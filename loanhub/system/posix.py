@@ -12,7 +12,7 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO, Final
@@ -28,6 +28,7 @@ NETWORK_FUSE: Final = frozenset(
     "sshfs davfs davfs2 rclone s3fs glusterfs gvfsd-fuse curlftpfs smbnetfs onedriver".split()
 )
 MOUNTS: Final = Path("/proc/self/mountinfo")
+VOLUMES: Final = Path("/Volumes")  # macOS
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
 _PARENT_DEATH_SIGNAL = 1
@@ -242,20 +243,33 @@ def _proportional(pid: int) -> int:
 
 def on_network_share(path: PurePath, mounts: Path = MOUNTS) -> bool:
     """Whether `path` (absolute, links resolved) lies on a file system of another machine."""
-    try:
-        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    except OSError:
-        return False
     kind, longest = "", -1
-    for line in lines:
-        before, _, after = line.partition(" - ")
-        point = PurePath(re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), before.split()[4]))
+    for point, mounted, _ in _mounted(mounts):
         if (
             path.is_relative_to(point) and len(point.parts) >= longest
         ):  # of two mounts in one place the later counts
-            kind, longest = after.split()[0], len(point.parts)
+            kind, longest = mounted, len(point.parts)
     family, _, member = kind.partition(".")
     return kind in NETWORK_TYPES or (family == "fuse" and member in NETWORK_FUSE)
+
+
+def drives() -> list[Path]:
+    """Where disks of this computer are mounted; no shares: one that hangs would hold us up."""
+    disks = [Path(point) for point, _, source in _mounted(MOUNTS) if source.startswith("/dev/")]
+    return disks or sorted(VOLUMES.glob("*"))
+
+
+def _mounted(mounts: Path) -> Iterator[tuple[PurePath, str, str]]:
+    """Place, type and source of each mount; nothing where the system does not say."""
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        before, _, after = line.partition(" - ")
+        point = re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), before.split()[4])
+        kind, source, *_ = after.split(" ")
+        yield PurePath(point), kind, source
 
 
 def key_store() -> KeyStore | None:

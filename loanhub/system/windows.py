@@ -265,6 +265,12 @@ def on_network_share(path: PurePath) -> bool:
     return bool(_library("kernel32").GetDriveTypeW(ctypes.c_wchar_p(drive + "\\")) == _DRIVE_REMOTE)
 
 
+def drives() -> list[Path]:
+    """The drives of this computer, by letter."""
+    letters = _library("kernel32").GetLogicalDrives()
+    return [Path(f"{chr(ord('A') + n)}:\\") for n in range(26) if letters >> n & 1]
+
+
 def key_store() -> KeyStore | None:
     """DPAPI: bound to the Windows login of this user on this machine."""
     return KeyStore(

@@ -20,8 +20,8 @@ def open_folder(address: str, settings: Mapping[str, Any]) -> FolderRemote:
     """The folder of a path or `file:///...`; nothing is made before the first `put_new`.
 
     `vault` is the id of the vault that was there last, and `seen` the day (text): then nothing is read
-    or written where that vault's marker is not. `roots` are folders (drives, the folder of mounted
-    disks) below which it is looked for when it is not at its address. Raises Misconfigured.
+    or written where that vault's marker is not. `roots` are the folders below which it is looked for
+    when it is not at its address; the disks of this computer if not given. Raises Misconfigured.
     """
     from loanhub_remote_folder.folder import FolderRemote
 

@@ -29,6 +29,7 @@ from loanhub import (
     NotAllowed,
     NotFound,
     Stored,
+    drives,
     remote_name,
     sync_folder,
     write_new,
@@ -47,8 +48,9 @@ class FolderRemote:
     """A folder, and the id of the vault that must be in it (None: any, or none yet).
 
     With `vault`, every call first finds the place where that vault's marker lies: `path`, or a place
-    below one of `roots` (the drive letter changed). Raises Busy("remote-not-plugged-in") when there is
-    none: never is anything written into the empty folder where a disk ought to be.
+    below one of `roots` (the disks of this computer if none are named: its letter changed). Raises
+    Busy("remote-not-plugged-in") when there is none: never is anything written into the empty folder
+    where a disk ought to be.
     """
 
     path: Path
@@ -153,7 +155,7 @@ class FolderRemote:
     def _elsewhere(self) -> Iterator[Path]:
         """Below each root, the address without its drive, then without the folder the disk was mounted in."""
         parts = self.path.parts[1:]
-        for root in self.roots:
+        for root in self.roots or drives():
             yield from (root.joinpath(*parts[first:]) for first in range(len(parts) + 1))
 
     @contextmanager

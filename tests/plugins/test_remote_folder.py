@@ -130,6 +130,19 @@ def test_a_disk_that_came_back_under_another_letter_is_found_by_its_marker(disk:
     assert list(disk.iterdir()) == []
 
 
+def test_a_disk_is_looked_for_among_the_disks_of_this_computer(
+    disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = disk.rename(disk.with_name("BACKUP 1"))
+    mounts = tmp_path / "mountinfo"
+    place = str(away).replace(" ", r"\040")
+    mounts.write_text(f"36 35 8:17 / {place} rw - vfat /dev/sdb1 rw\n37 35 0:5 / /proc rw - proc proc rw\n")
+    monkeypatch.setattr("loanhub.system.posix.MOUNTS", mounts)
+    remote = pinned(disk / "vault")
+    assert remote.put_new("c/2", b"second") is True
+    assert files(away / "vault")["c/2"] == b"second"
+
+
 def test_another_vault_at_the_same_place_is_left_alone(disk: Path) -> None:
     before = files(disk)
     remote = open_folder(str(disk / "vault"), {"vault": "another", "seen": "2026-03-02"})

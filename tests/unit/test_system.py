@@ -443,6 +443,25 @@ def test_a_windows_share_is_told_by_its_path_or_drive(
     assert windows.on_network_share(PureWindowsPath(path)) is shared
 
 
+def test_windows_drives_are_told_by_their_letters(library: Library) -> None:
+    library.answers = {"GetLogicalDrives": 0b1_0100}
+    assert [str(drive) for drive in windows.drives()] == ["C:\\", "E:\\"]
+
+
+def test_windows_gives_a_name_only_when_it_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def rename(source: Path, target: Path) -> None:  # as Windows does it
+        if target.exists():
+            raise FileExistsError
+        source.replace(target)
+
+    monkeypatch.setattr(os, "rename", rename)
+    for name, free in (("one", True), ("two", False)):
+        (tmp_path / name).write_text(name)
+        assert windows.place(tmp_path / name, tmp_path / "target", 0.0) is free
+    assert (tmp_path / "target").read_text() == "one"
+    assert (tmp_path / "two").exists()
+
+
 def test_a_windows_home_named_like_a_device_is_refused(tmp_path: Path, library: Library) -> None:
     assert homes.problem_on(tmp_path / "nul", windows) == "home-name-reserved"
     assert homes.problem_on(tmp_path / "loans", windows) is None

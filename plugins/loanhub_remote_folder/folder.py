@@ -17,8 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-import attrs
-from attrs import define
+from attrs import define, field
 
 from loanhub import (
     VAULT_MARKER,
@@ -43,7 +42,7 @@ _FULL: Final = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _LONGEST_MARKER: Final = 4096
 
 
-@define(frozen=True)
+@define
 class FolderRemote:
     """A folder, and the id of the vault that must be in it (None: any, or none yet).
 
@@ -57,17 +56,12 @@ class FolderRemote:
     vault: str | None = None
     seen: str = "—"
     roots: tuple[Path, ...] = ()
-    _found: list[Capabilities] = attrs.field(factory=list, init=False, repr=False, eq=False)
+    capabilities: Capabilities | None = field(default=None, init=False)
 
     @property
     def name(self) -> str:
         """Its path."""
         return str(self.path)
-
-    @property
-    def capabilities(self) -> Capabilities | None:
-        """What the last probe found."""
-        return self._found[-1] if self._found else None
 
     # -- objects ---------------------------------------------------------------------------------------
 
@@ -131,7 +125,7 @@ class FolderRemote:
                 if failure.errno not in _REFUSED:
                     raise
                 able = Capabilities(True, False, False, False, False, ("remote-read-only",))
-        self._found.append(able)
+        self.capabilities = able
         return able
 
     # -- where it is -----------------------------------------------------------------------------------

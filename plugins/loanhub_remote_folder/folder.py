@@ -71,8 +71,10 @@ class FolderRemote:
         with self._in_words():
             root = self._place()
             target = root / name
-            _make(target.parent, root)
-            _make(root / UNFINISHED, root)
+            if self.vault is None:
+                _make(root)
+            _make(*reversed([p for p in target.parents if p != root and p.is_relative_to(root)]))
+            _make(root / UNFINISHED)
             stored = write_new(target, data, by=root / UNFINISHED)
             self._place()  # a disk pulled meanwhile may have left us writing into the folder below it
             return stored
@@ -176,14 +178,12 @@ def _marker(root: Path) -> str | None:
         return None
 
 
-def _make(folder: Path, root: Path) -> None:
-    """Make `folder` and what is missing from `root` down to it, each durable."""
-    missing = [
-        place for place in (folder, *folder.parents) if place.is_relative_to(root) and not place.is_dir()
-    ]
-    for place in reversed(missing):
-        place.mkdir(exist_ok=True)
-        sync_folder(place.parent)
+def _make(*folders: Path) -> None:
+    """Make those that are missing, each in one that is there, and durable."""
+    for folder in folders:
+        if not folder.is_dir():
+            folder.mkdir(exist_ok=True)
+            sync_folder(folder.parent)
 
 
 def _walk(folder: Path, root: Path, prefix: str) -> Iterator[Stored]:
@@ -215,7 +215,7 @@ def _tried(root: Path) -> Capabilities:
     scratch = root.parent
     if root.is_dir():
         scratch = root / UNFINISHED
-        _make(scratch, root)
+        _make(scratch)
     first = scratch / f".probe-{secrets.token_hex(8)}.tmp"
     second, notes = first.with_suffix(".link.tmp"), tuple[str, ...]()
     try:

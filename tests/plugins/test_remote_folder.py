@@ -103,6 +103,23 @@ def test_a_disk_plugged_in_again_goes_on(disk: Path) -> None:
     assert remote.put_new("c/2", b"second") is True
 
 
+def test_a_disk_pulled_before_a_write_leaves_its_mount_point_empty(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = folder._make
+
+    def pull(*folders: Path) -> None:
+        if disk.exists():
+            disk.rename(disk.with_name("in-the-drawer"))
+            disk.mkdir()
+        make(*folders)
+
+    monkeypatch.setattr(folder, "_make", pull)
+    with pytest.raises(Busy, match="remote-folder-failing"):
+        pinned(disk / "vault").put_new("p/ab/2", b"second")
+    assert list(disk.iterdir()) == []
+
+
 def test_a_disk_pulled_in_the_middle_of_a_write_is_not_said_to_hold_it(
     disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

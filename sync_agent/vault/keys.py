@@ -93,11 +93,11 @@ def _refuse_other_versions(line: bytes) -> None:
 
 
 class KeyringShelf:
-    """The keyring objects of a vault: the newest counts, and none is ever written over."""
+    """The keyring objects of a vault: the newest that reads counts, and none is ever written over."""
 
     def __init__(self, remote: Remote, start: Start) -> None:
         self._remote = remote
-        self._start = start
+        self._last = 0
         self.sequence = 0
         self.content = start.keyring
         self.stored = start.content
@@ -108,19 +108,45 @@ class KeyringShelf:
         return Place(self.read, self.write)
 
     def read(self) -> bytes:
-        """The newest keyring; afterwards `sequence` and `stored` tell where it stands."""
-        newest = last_of(self._remote, keyring_name, self.sequence)
-        if newest > self.sequence:
-            self.stored = self.content = self._remote.get(keyring_name(newest))
-            self.sequence = newest
+        """The newest keyring; afterwards `sequence` and `stored` tell where it stands.
+
+        One that was torn when it was put is passed over; a commit or a pin that knew it raises the alarm.
+        """
+        last = last_of(self._remote, keyring_name, self._last)
+        for sequence in range(last, self._last, -1):
+            content = self._remote.get(keyring_name(sequence))
+            if _reads(content):
+                self._take(sequence, content)
+                break
+        self._last = last
         return self.content
 
     def write(self, content: bytes) -> None:
         """Puts a newer one. Raises Stale `keyring-changed` if somebody else did since `read`."""
-        if not put_settled(self._remote, keyring_name(self.sequence + 1), content):
+        if not put_settled(self._remote, keyring_name(self._last + 1), content):
             raise Stale("keyring-changed")
-        self.sequence += 1
-        self.stored = self.content = content
+        self._last += 1
+        self._take(self._last, content)
+
+    def _take(self, sequence: int, content: bytes) -> None:
+        self.sequence, self.content, self.stored = sequence, content, content
+
+
+def _reads(content: bytes) -> bool:
+    try:
+        peek_keyring(content)
+    except Damaged:
+        return False
+    return True
+
+
+def peek_keyring(content: bytes) -> int:
+    """The revision of a stored keyring. Raises Damaged `keyring-damaged`, Misconfigured for a newer one."""
+    return Keyring.peek(Place(lambda: content, _refused)).revision
+
+
+def _refused(content: bytes) -> None:  # noqa: ARG001  # a keyring that is only looked at
+    raise ValueError("a keyring that is looked at is not written")
 
 
 class VaultKeys:

@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import frozen
 
-from loanhub import Damaged
+from loanhub import Damaged, NotFound
 from sync_agent.vault import sealed
 from sync_agent.vault.commits import Commit
 from sync_agent.vault.copying import frames_of
@@ -19,7 +19,6 @@ from sync_agent.vault.history import read_link
 from sync_agent.vault.index import PackFacts
 from sync_agent.vault.names import BASES, PACKS, object_in, pack_name
 from sync_agent.vault.packing import Packer
-from sync_agent.vault.packs import read_part
 from sync_agent.vault.pruning import GRACE, sweep
 from sync_agent.vault.records import Record
 from sync_agent.vault.state import State
@@ -27,7 +26,6 @@ from sync_agent.vault.vault import Vault
 from sync_agent.vault.writer import Proposal
 
 PACKS_AT_ONCE: Final = 16
-_EPOCH_AT: Final = slice(5, 9)
 
 
 @frozen
@@ -96,12 +94,10 @@ def _copy_some(vault: Vault) -> None:
 
 
 def _old_bases(vault: Vault) -> list[str]:
-    """Bases on storage, used or not, that are sealed under an older epoch."""
-    return [
-        one.name
-        for one in vault.remote.list(BASES)
-        if object_in(one.name) is not None and _epoch_of(vault, one.name) < vault.state.epoch
-    ]
+    """Bases, used or only left on storage, that are sealed under an older epoch."""
+    listed = [one.name for one in vault.remote.list(BASES) if object_in(one.name) is not None]
+    used = [name for name, _ in vault.state.segments]
+    return [name for name in sorted({*listed, *used}) if _is_old(vault, name)]
 
 
 def _old_commits(vault: Vault) -> bool:
@@ -124,22 +120,24 @@ def _doom_old_bases(vault: Vault) -> None:
 def _retire(vault: Vault) -> Commit | None:
     """States that nothing live is under an older epoch, once every object was looked at."""
     state = vault.state
-    if state.retired >= state.epoch - 1:
+    if state.retired >= state.epoch - 1 or _old_packs(state) or _old_bases(vault) or _old_commits(vault):
         return None
-    looked = 0
-    for prefix in (PACKS, BASES):
-        for one in vault.remote.list(prefix):
-            if object_in(one.name) is None:
-                continue
-            if _epoch_of(vault, one.name) < state.epoch:
-                return None  # it waits for its grace, or for a prune
-            looked += 1
-    if _old_packs(state) or _old_commits(vault):
-        return None
-    body = {"epoch": state.epoch - 1, "objects": looked, "floor": state.base_sequence + 1}
+    names = [
+        one.name
+        for prefix in (PACKS, BASES)
+        for one in vault.remote.list(prefix)
+        if object_in(one.name) is not None
+    ]
+    if any(_is_old(vault, name) for name in names):
+        return None  # it waits for its grace, or for a prune
+    body = {"epoch": state.epoch - 1, "objects": len(names), "floor": state.base_sequence + 1}
     return vault.put(lambda _: Proposal("epoch-retired", body))
 
 
-def _epoch_of(vault: Vault, name: str) -> int:
-    """The epoch in the header of a stored object, read without any key."""
-    return int.from_bytes(read_part(vault.remote, name, 0, sealed.HEADER_BYTES)[_EPOCH_AT], "big")
+def _is_old(vault: Vault, name: str) -> bool:
+    """Whether a stored object is there and its header, read without any key, names an older epoch."""
+    try:
+        header = vault.remote.get(name, 0, sealed.HEADER_BYTES)
+    except NotFound:
+        return False
+    return int.from_bytes(header[5:9], "big") < vault.state.epoch

@@ -27,7 +27,7 @@ from sync_agent.vault.commits import Commit, Draft, KeyringMark, Link, seal_comm
 from sync_agent.vault.findings import Finding
 from sync_agent.vault.head import last_of
 from sync_agent.vault.history import Reading, find_head, read_link
-from sync_agent.vault.keys import KeyringShelf, Start, VaultKeys, make_start, read_start
+from sync_agent.vault.keys import KeyringShelf, Start, VaultKeys, make_start, peek_keyring, read_start
 from sync_agent.vault.names import START, commit_name, pack_name
 from sync_agent.vault.opening import check_keyring, check_pin
 from sync_agent.vault.putting import put_settled
@@ -288,7 +288,7 @@ class Vault:
 
     def _publish_keyring(self) -> None:
         """A home's keyring may have changed: the vault has it before anything sealed with its keys counts."""
-        if self.keyring.document.revision > Keyring.peek(self._shelf.place).revision:
+        if self.keyring.document.revision > peek_keyring(self._shelf.read()):
             self._shelf.write(self.keyring.document.to_bytes())
 
     def _remember(self) -> None:

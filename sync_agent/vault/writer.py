@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -52,6 +52,8 @@ class Writer(Blobs):
         self._reader = BlobReader(vault.remote, vault.keys, self._own)
         self._records: list[Record] = []
         self._pending: set[bytes] = set()
+        self._failure: BaseException | None = None
+        """Why a pack was not stored: what it held is lost to this session, which must not commit."""
         self._relied = array("Q")
         """The first 8 bytes of every id that the next snapshot may need."""
 
@@ -64,6 +66,7 @@ class Writer(Blobs):
         number = NUMBER_OF[kind]
         blob_id = self._vault.keys.blob_id(number, plain)
         with self._turn:
+            self._refuse_broken()
             if not self._has(blob_id):
                 self._pending.add(blob_id)
                 self._packer.add(number, blob_id, plain)
@@ -97,8 +100,7 @@ class Writer(Blobs):
         self._relied.append(int.from_bytes(blob_id[:8], "big"))
 
     def _collect(self) -> None:
-        for record in self._packer.finished():
-            self._stored(record)
+        self._take(self._packer.finished())
         if len(self._records) >= PACKS_BETWEEN or len(self._own) >= BLOBS_BETWEEN:
             self._commit_packs()
 
@@ -108,8 +110,20 @@ class Writer(Blobs):
         self._pending.difference_update(blob_id for blob_id, _, _ in rows(record))
 
     def _flush(self) -> None:
-        for record in self._packer.flush():
-            self._stored(record)
+        self._refuse_broken()
+        self._take(self._packer.flush())
+
+    def _take(self, stored: Iterator[Record]) -> None:
+        try:
+            for record in stored:
+                self._stored(record)
+        except BaseException as failure:
+            self._failure = failure
+            raise
+
+    def _refuse_broken(self) -> None:
+        if self._failure is not None:
+            raise self._failure
 
     # Committing -----------------------------------------------------------------------------------------
 

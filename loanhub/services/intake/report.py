@@ -24,6 +24,9 @@ from loanhub.workbook import Workbook
 COUNTS: Final = ("rows", "stored", "changed", "unchanged", "conflicts", "rejected", "warnings", "waiting")
 
 
+TITLE: Final = 24
+"""Points that the line of a title is high."""
+
 LIMITS: Final = {"rate-too-high": "100%", "amount-too-large": "1,000,000,000,000", "term-too-long": 1200}
 """Bounds of the readings themselves, which stand in no field's check."""
 
@@ -80,7 +83,8 @@ def write(path: Path, report: Report) -> None:
 def _summary(book: Workbook, report: Report) -> None:
     lang, batch = report.lang, report.batch
     sheet = book.sheet(render("report.summary", lang).text)
-    sheet.row([f"{REPORT_MARK} {render('report.title', lang).text}"], book.title, fit=False)
+    sheet.print_wide()
+    sheet.row([f"{REPORT_MARK} {render('report.title', lang).text}"], book.title, fit=False, height=TITLE)
     sheet.row([render("report.file", lang).text, batch.name])
     sheet.row([render("report.batch", lang).text, batch.id])
     sheet.row([render("report.status", lang).text, render(f"batch.status.{batch.status}", lang).text])
@@ -100,8 +104,13 @@ def _summary(book: Workbook, report: Report) -> None:
         for name in COUNTS:
             sheet.row([render(f"count.{name}", lang).text, getattr(batch, name)])
     sheet.row([])
+    heads = _heads(lang)
     for line in decisions(report.batch.decisions, report.words, lang):
-        sheet.row(line, fit=len(line) > 1)
+        sheet.row(line, book.head if line == heads else None, fit=len(line) > 1)
+
+
+def _heads(lang: Lang) -> list[object]:
+    return [render(f"report.column.{name}", lang).text for name in ("header", "field", "how", "meaning")]
 
 
 def decisions(kept: Mapping[str, Any], words: Words, lang: Lang) -> Iterable[list[object]]:
@@ -112,7 +121,7 @@ def decisions(kept: Mapping[str, Any], words: Words, lang: Lang) -> Iterable[lis
         plan = sheet["plan"]
         yield []
         yield [render("report.sheet", lang, sheet=plan["sheet"], row=plan["header_row"]).text]
-        yield [render(f"report.column.{name}", lang).text for name in ("header", "field", "how", "meaning")]
+        yield _heads(lang)
         for column in plan["columns"]:
             path = column.get("field", "")
             how = render(f"how.{column['how']}", lang).text + _witness(column, lang)
@@ -145,7 +154,8 @@ def meaning(column: Mapping[str, Any], lang: Lang) -> str:
 def _problems(book: Workbook, report: Report) -> None:
     lang = report.lang
     sheet = book.sheet(render("report.problems", lang).text)
-    sheet.row([f"{REPORT_MARK} {render('report.problems', lang).text}"], book.title, fit=False)
+    sheet.print_wide()
+    sheet.row([f"{REPORT_MARK} {render('report.problems', lang).text}"], book.title, fit=False, height=TITLE)
     names = ("sheet", "row", "header", "severity", "problem", "fix")
     sheet.row([render(f"report.problem.{name}", lang).text for name in names], book.head)
     sheet.freeze(2)

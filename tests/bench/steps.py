@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +24,10 @@ LOOK_UPS: Final = 200
 """Look-ups of each kind."""
 PASSPHRASE: Final = "a passphrase for the bench"
 BOOK: Final = "贷款台账.xlsx"
+WORD: Final = r".{2}[市县]|.{2}[区镇乡]|.{2}[路街巷]|.{2}大道|\d+号|\d+幢"
+"""Words of an address as a clerk remembers them."""
+NEXT_PAGES: Final = ("common surname", "address word")
+"""Kinds whose second page is timed too: both have thousands."""
 
 
 def make(folder: Path, rows: int) -> dict[str, Any]:
@@ -41,18 +47,27 @@ def _sought(book: Any) -> dict[str, list[str]]:
     people = book.people.filter(book.people["customer_type"] == "person").drop_nulls(["name", "mobile"])
     names, mobiles = people["name"].to_list(), people["mobile"].to_list()
     numbers, cards = people["id_number"].drop_nulls().to_list(), people["bank_card"].drop_nulls().to_list()
+    words = [re.findall(WORD, address) for address in people["address"].head(4 * LOOK_UPS)]
+    chance = random.Random(SEED)
     kinds = {
         "name": names,
+        "common surname": list("王李张刘陈"),
         "part of a name": [name[1:] for name in names if len(name) > 2] or names,
         "initials": [initials(name) for name in names[: 4 * LOOK_UPS]],
+        "two initials": [initials(name)[:2] for name in names[: 4 * LOOK_UPS]],
         "mobile": mobiles,
         "last four": [number[-4:] for number in numbers],
         "ID number": numbers,
         "card": cards,
         "loan number": book.loans["loan_no"].drop_nulls().to_list(),
+        "address word": [chance.choice(some) for some in words],
+        "address words": [" ".join(chance.sample(some, 3)) for some in words],
+        "name, address word": [
+            f"{name[0]} {chance.choice(some)}" for name, some in zip(names, words, strict=False)
+        ],
         "nobody": [f"无此人{i}" for i in range(LOOK_UPS)],
+        "no such address": [f"无此街 {i + 100}号" for i in range(LOOK_UPS)],
     }
-    chance = random.Random(SEED)
     return {kind: chance.choices(texts, k=LOOK_UPS) for kind, texts in kinds.items() if texts}
 
 
@@ -107,22 +122,33 @@ def finds(folder: Path) -> dict[str, Any]:
     from loanhub.services.people.find import Find
 
     sought = json.loads((folder / "sought.json").read_text(encoding="utf-8"))
+    found: dict[str, dict[str, float]] = {}
     with Institution.open(folder / "home", unlock=lambda: Secret(PASSPHRASE)) as house:
         desk = house.desk()
-        desk.do(FIND, Find("a first one, for what is only loaded once"))
-        return {
-            kind: _timed(lambda text: len(desk.do(FIND, Find(text)).results), sought[kind]) for kind in sought
-        }
+        desk.do(FIND, Find("第一次 for what is only loaded once"))
+        for kind, texts in sought.items():
+            found[kind] = _timed([Find(text) for text in texts], ask := partial(desk.do, FIND))
+            if kind in NEXT_PAGES:
+                firsts = [(text, ask(Find(text)).after) for text in texts]
+                nexts = [Find(text, after=after) for text, after in firsts if after]
+                found[f"{kind}, page 2"] = _timed(nexts, ask)
+    return {kind: times for kind, times in found.items() if times}
 
 
-def _timed(find: Callable[[str], int], texts: list[str]) -> dict[str, float]:
-    seconds, found = [], 0
-    for text in texts:
-        begun = time.perf_counter()
-        found += bool(find(text))
-        seconds.append(time.perf_counter() - begun)
-    seconds.sort()
-    return {"p50": seconds[len(seconds) // 2], "p99": seconds[len(seconds) * 99 // 100], "found": found}
+def _timed(requests: list[Any], ask: Callable[[Any], Any]) -> dict[str, float]:
+    """Wall and CPU seconds within which half and 99 of 100 end: others at work on the machine cost wall."""
+    wall, cpu, found = [], [], 0
+    for request in requests:
+        begun, used = time.perf_counter(), time.process_time()
+        found += bool(ask(request).results)
+        wall.append(time.perf_counter() - begun)
+        cpu.append(time.process_time() - used)
+    if not wall:
+        return {}
+    middle, last = len(wall) // 2, len(wall) * 99 // 100
+    wall.sort()
+    cpu.sort()
+    return {"p50": wall[middle], "p99": wall[last], "cpu99": cpu[last], "found": found}
 
 
 if __name__ == "__main__":

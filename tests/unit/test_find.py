@@ -158,6 +158,7 @@ def pages(house: Institution, text: str, limit: int) -> list[find.Hit]:
         assert page.more == (page.after is not None)
         hits += page.results
         after = page.after
+        assert len(hits) < 5_000
         if after is None:
             return hits
 

@@ -196,7 +196,9 @@ def sweep(vault: Vault, *, grace: timedelta = GRACE) -> int:
     if not vault.state.doomed:
         return 0
     probe = vault.commit("packs", {})
-    due = [name for name, plan in vault.state.doomed.items() if _is_due(vault, plan, probe, grace)]
+    plans = {plan for plan in vault.state.doomed.values() if _is_due(vault, plan, probe, grace)}
+    # From the oldest commit on, so that no hole is ever in the numbers.
+    due = sorted(name for name, plan in vault.state.doomed.items() if plan in plans)
     deleted = 0
     for at in range(0, len(due), _AT_ONCE):
         gone = _delete(vault, due[at : at + _AT_ONCE])

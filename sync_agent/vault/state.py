@@ -22,6 +22,8 @@ class State:
     index: Index = field(factory=Index)
     snapshots: dict[int, Commit] = field(factory=dict)
     doomed: dict[str, int] = field(factory=dict)
+    deleted: set[str] = field(factory=set)
+    """Objects that a prune deleted while this state was open: a writer's own may be among them."""
     retired: int = 0
     floor: int = 1
     devices: set[str] = field(factory=set)
@@ -99,6 +101,7 @@ class State:
     def _gone(self, sequence: int, names: Iterable[str]) -> None:
         for name in names:
             self.doomed.pop(name, None)
+            self.deleted.add(name)
             object_id = object_in(name)
             if object_id is not None and self.index.pack(object_id) is not None:
                 self.pruned = sequence
@@ -115,6 +118,11 @@ class State:
             self.index.doom(record.object_id, doomed=pack_name(record.object_id) in self.doomed)
             self.fresh.append((self.sequence, record))
         self.lost, self.whole = [], True
+
+    def may_be_deleted(self, record: Record) -> bool:
+        """Whether somebody took a pack that no commit has brought yet for a leftover."""
+        name = pack_name(record.object_id)
+        return name in self.doomed or name in self.deleted
 
     def packs_after(self, type: str, body: Body, new: int) -> int:
         """How many packs there will be after a commit that brings `new` ones."""

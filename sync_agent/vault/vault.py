@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from loanhub import Busy, Damaged, Keyring, NotAllowed, NotFound, Place, Remote, Secret, Stale, Usage
 from sync_agent.vault import bases
@@ -28,7 +28,7 @@ from sync_agent.vault.findings import Finding
 from sync_agent.vault.head import last_of
 from sync_agent.vault.history import Reading, find_head, read_link
 from sync_agent.vault.keys import KeyringShelf, Start, VaultKeys, make_start, peek_keyring, read_start
-from sync_agent.vault.names import START, commit_name, pack_name
+from sync_agent.vault.names import START, commit_name
 from sync_agent.vault.opening import check_keyring, check_pin
 from sync_agent.vault.putting import put_settled
 from sync_agent.vault.reading import BlobReader
@@ -241,8 +241,8 @@ class Vault:
 
     def _put(self, proposal: Proposal) -> Commit | None:
         state = self.state
-        if any(pack_name(record.object_id) in state.doomed for record in proposal.records):
-            raise Stale("vault-pruned-meanwhile")  # somebody took them for leftovers
+        if any(map(state.may_be_deleted, proposal.records)):
+            raise Stale("vault-pruned-meanwhile")
         new = [one for one in proposal.records if state.index.pack(one.object_id) is None]
         draft = Draft(
             proposal.type, proposal.body, [record.to_bytes() for record in new],
@@ -266,11 +266,15 @@ class Vault:
                 bases.write_base(self.remote, self.keys, self.state)
 
     def catch_up(self) -> None:
-        """Takes in what others committed meanwhile. Raises Damaged `vault-rolled-back`, `vault-forked`."""
+        """Takes in what others committed meanwhile.
+
+        Raises Damaged `vault-rolled-back`, `vault-forked`; Stale `vault-pruned-meanwhile` when so much
+        happened that the commit known here is history nobody needs: then the state is taken in all the same.
+        """
         with self._turn:
             known = self.state.sequence
             if known and self.remote.size(commit_name(known)) is None:
-                raise Damaged("vault-rolled-back", head=known - 1, pinned=known)
+                self._overtaken(known)
             head = last_of(self.remote, commit_name, known)
             reading = Reading(self.remote, self.keys, head)
             for sequence in range(known + 1, head + 1):
@@ -280,6 +284,15 @@ class Vault:
                 reading.take(self.state, link)
             if head > known:
                 self._remember()
+
+    def _overtaken(self, known: int) -> NoReturn:
+        """The commit we stand at is gone: cut off as history, or taken away."""
+        state = Reading(self.remote, self.keys, find_head(self.remote, 0)).state()
+        if state.floor <= known:
+            raise Damaged("vault-rolled-back", head=state.sequence, pinned=known)
+        self._take_state(state)
+        self._remember()
+        raise Stale("vault-pruned-meanwhile")
 
     # Inside ---------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -140,21 +140,25 @@ class Writer(Blobs):
             return Proposal(type, body, tuple(self._records))
 
         with self._turn:
-            found = self._vault.put(propose)
-            self._counted()
+            found = self._put(propose)
             del self._relied[:]
         return found
 
     def _commit_packs(self) -> None:
         """What is stored so far counts from now on, though no snapshot needs it yet."""
         records = tuple(self._records)
-        self._vault.put(lambda _: Proposal("packs", {}, records))
-        self._counted()
+        self._put(lambda _: Proposal("packs", {}, records))
 
-    def _counted(self) -> None:
+    def _put(self, propose: Callable[[State], Proposal]) -> Commit:
+        try:
+            found = self._vault.put(propose)
+        except Stale as failure:
+            self._failure = failure  # what we saved may be gone, whatever comes after
+            raise
         self._records.clear()
         self._own = Index()
         self._reader = BlobReader(self._vault.remote, self._vault.keys, self._own)
+        return found
 
     def _rescue(self, state: State) -> None:
         """Copies blobs we rely on out of packs that are doomed since. Raises Stale when they are gone."""

@@ -17,12 +17,13 @@ from sync_agent.vault import Vault, bases, packing, writer
 from sync_agent.vault.checking import verify
 from sync_agent.vault.pruning import prune
 from sync_agent.vault.rotation import reencrypt
+from sync_agent.vault.writer import Writer
 from tests.faults.remotes import AgingRemote, FaultyRemote
 from tests.unit.vaults import PASSPHRASE, contents, needs_of, new_vault, restored, snapshot, take
 
 SEEDS = int(os.environ.get("LOANHUB_SEEDS", "12"))
-STEPS = 25
-CHANCES = {"lost": 0.06, "torn": 0.05, "twice": 0.05, "refused": 0.02, "stale": 0.2}
+STEPS = 40
+CHANCES = {"lost": 0.06, "torn": 0.05, "twice": 0.05, "refused": 0.005, "stale": 0.2}
 HOUR = timedelta(hours=1)
 
 
@@ -46,6 +47,7 @@ class Story:
         self.vaults: list[Vault | None] = [None, None]
         self.expected: dict[str, list[bytes]] = {}
         self.uncertain: dict[str, list[bytes]] = {}
+        self.running: list[tuple[Writer, str, list[bytes], list[bytes]]] = []
         self.failed: Counter[str] = Counter()
 
     def step(self, number: int) -> None:
@@ -69,6 +71,21 @@ class Story:
         self.uncertain[note] = pieces
         with vault.writer() as session:
             take(session, pieces, note)
+        self.expected[note] = self.uncertain.pop(note)
+
+    def begin(self, vault: Vault, note: str) -> None:
+        """A long backup: what it saves now, it commits some steps later."""
+        session, pieces = vault.writer(), contents(self.chance.randrange(12), 6, 300)
+        ids = [session.save("data", piece) for piece in pieces]
+        self.running.append((session, note, pieces, ids))
+
+    def finish(self, _: Vault, __: str) -> None:
+        if not self.running:
+            return
+        session, note, pieces, ids = self.running.pop(0)
+        self.uncertain[note] = pieces
+        with session:
+            session.commit({"listing": session.save("tree", b"".join(ids)).hex(), "note": note})
         self.expected[note] = self.uncertain.pop(note)
 
     def forget(self, vault: Vault, _: str) -> None:
@@ -111,6 +128,8 @@ def test_no_committed_snapshot_is_lost_whatever_the_storage_does(seed: int) -> N
         if number % 5 == 4:
             story.check()
     assert story.remote.happened.total() > 5
+    for session, *_ in story.running:
+        session.close()
 
 
 @pytest.mark.parametrize("fault", ["lost", "twice"])

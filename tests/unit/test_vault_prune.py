@@ -111,7 +111,8 @@ def test_many_small_packs_become_a_few(remote: AgingRemote) -> None:
     assert remote.names("p/") == before
 
 
-def test_leftovers_of_a_killed_backup_go_and_a_running_one_is_told(remote: AgingRemote) -> None:
+@pytest.mark.parametrize("swept", [False, True])
+def test_leftovers_of_a_killed_backup_go_and_a_running_one_is_told(remote: AgingRemote, swept: bool) -> None:
     vault, other = new_vault(remote), reopened(remote)
     snapshot(vault, [b"kept"])
     with other.writer() as running:
@@ -121,6 +122,9 @@ def test_leftovers_of_a_killed_backup_go_and_a_running_one_is_told(remote: Aging
         snapshot(vault, [b"time goes by"])
         plan = make_plan(vault, needs_of(vault))
         assert plan is not None
+        if swept:
+            remote.wait(WEEK)
+            assert sweep(vault) == 1
         with pytest.raises(Stale, match="vault-pruned-meanwhile"):
             running.commit({})
     assert len(plan.body["objects"]) == 1
@@ -369,6 +373,23 @@ def test_a_machine_that_was_away_opens_a_vault_whose_history_was_cut(
     sweep(vault)
     assert "c/0000000001" not in remote.names()
     assert restored(reopened(remote, cache=cache), made) == [b"kept"]
+
+
+def test_a_machine_that_stayed_open_while_history_was_cut_makes_its_backup_again(
+    remote: AgingRemote,
+) -> None:
+    open_all_the_time = new_vault(remote)
+    first = snapshot(open_all_the_time, [b"kept"])
+    vault = reopened(remote)
+    vault.add_epoch()
+    for _ in range(3):
+        reencrypt(vault)
+        remote.wait(WEEK)
+    sweep(vault)
+    with pytest.raises(Stale, match="vault-pruned-meanwhile"):
+        snapshot(open_all_the_time, [b"new"])
+    second = snapshot(open_all_the_time, [b"new"])
+    assert whole(reopened(remote), {first.sequence: [b"kept"], second.sequence: [b"new"]})
 
 
 def test_a_second_rotation_leaves_nothing_of_the_first(remote: AgingRemote) -> None:

@@ -30,7 +30,6 @@ _LATER: Final = (
     boto.HTTPClientError,
     boto.ConnectionError,
     boto.IncompleteReadError,
-    boto.ResponseStreamingError,
 )
 _CREDENTIALS: Final = frozenset(
     """

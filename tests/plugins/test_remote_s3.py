@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
+from botocore.exceptions import EndpointConnectionError
 
 from loanhub import Busy, LoanHubError, NotAllowed, Remote
 from loanhub.testing import servers
 from loanhub.testing.remotes import PLAIN, RemoteSuite
 from loanhub.testing.servers import KEEPER, S3Server
 from loanhub_remote_s3 import open_s3
+from loanhub_remote_s3.trying import FIRST_PAUSE, LONGEST_PAUSE, Patience
 from tests.plugins import storms
 
 SEAWEED = PLAIN
@@ -229,6 +231,40 @@ def test_an_answer_cut_short_is_asked_for_again(line: storms.Line, seaweed: S3Se
     assert remote.get("p/1") == data
     line.spoils = [storms.cut_short]
     assert remote.get("p/1", 5, 500_000) == data[5:500_005]
+
+
+def test_a_server_that_answers_a_part_with_the_whole_is_understood(
+    line: storms.Line, seaweed: S3Server, address: str
+) -> None:
+    remote = storms.opened(line, seaweed, address)
+    line.always = lambda one: one.answer(200, {"ETag": '"0"'}, b"0123456789")
+    assert [remote.get("p/1", 3), remote.get("p/1", 3, 4), remote.get("p/1")] == [
+        *(b"3456789", b"3456"),
+        b"0123456789",
+    ]
+
+
+def test_pauses_grow_and_are_drawn_by_lot() -> None:
+    """So that many who were refused at once do not come back at once."""
+
+    class EnoughError(Exception):
+        pass
+
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 40:
+            raise EnoughError
+
+    def refused(again: bool) -> None:
+        raise EndpointConnectionError(endpoint_url="http://nowhere")
+
+    with pytest.raises(EnoughError):
+        Patience("s3://bucket", 1000.0, pause).with_(refused)
+    assert pauses[0] <= FIRST_PAUSE
+    assert 1.0 < max(pauses) <= LONGEST_PAUSE
+    assert len(set(pauses)) == 40
 
 
 @pytest.mark.prove

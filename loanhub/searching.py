@@ -24,11 +24,9 @@ from functools import cache
 from typing import Any, Final
 
 import polars as pl
-from attrs import frozen
 
 from loanhub import pieces
-from loanhub.entities import Customer, Entity, Loan
-from loanhub.pieces import Words, normal_column
+from loanhub.pieces import normal_column
 from loanhub.records import TAIL, Columns, Diff, Query, Record
 from loanhub.schema import FRAME_TYPES, PIECE, SEARCH_KEY, schema
 
@@ -275,114 +273,3 @@ def _frame(records: list[Record], shape: dict[str, Any]) -> pl.DataFrame:
 
 def _digits(texts: pl.Series) -> pl.Series:
     return texts.str.replace_all(r"\D", "")
-
-
-# -- one record ------------------------------------------------------------------------------------
-
-
-def tokens(record: Entity) -> set[str]:
-    """What `keys` makes of one record, but for its blind indexes."""
-    if isinstance(record, Loan):
-        return {
-            f"l:{_lower(n)[: LONGEST * 2]}"
-            for n in (record.loan_no, record.contract_no, record.application_no)
-            if n
-        }
-    if not isinstance(record, Customer):
-        return set()
-    name, *inner = beginnings(record.name) or [""]
-    letters = initials(record.name)
-    backwards = [
-        *(re.sub(r"\D", "", phone or "")[::-1] for phone in (record.mobile, record.backup_phone)),
-        *((number or "")[-TAIL:][::-1] for number in (record.id_number, record.bank_card)),
-        (record.uscc or "").lower()[-TAIL:][::-1],
-    ]
-    found = {f"n:{name}", *(f"m:{piece}" for piece in inner), *(f"d:{text}" for text in backwards)}
-    found |= {f"i:{letters}" if len(letters) > 1 else "", f"u:{(record.uscc or '').lower()}"}
-    return {token for token in found | {f"k:{_lower(record.customer_no or '')}"} if len(token) > 2}
-
-
-def _lower(text: str) -> str:
-    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text)).lower()
-
-
-# -- what a text may mean --------------------------------------------------------------------------
-
-
-@frozen
-class Guess:
-    """One thing a text in the search box may mean: `why` is a message code `found.WHY`, `rank` how well it
-    then fits: 0 whole, 1 by its beginning, 2 by a part.
-
-    `whole`: tokens that are just this one; `longer`: tokens that begin with it. With `words`, those whose
-    names and addresses have them, `joined` or apart.
-    """
-
-    why: str
-    kind: str
-    rank: int
-    token: str = ""
-    whole: bool = True
-    longer: bool = False
-    words: Words | None = None
-    joined: bool = False
-
-    def spot(self, held: set[str]) -> str | None:
-        """The first of a record's tokens that this guess meets."""
-        return min((token for token in held if self._meets(token)), default=None)
-
-    def _meets(self, token: str) -> bool:
-        return self.whole if token == self.token else self.longer and token.startswith(self.token)
-
-
-def guesses(text: str, blind: list[bytes]) -> list[Guess]:
-    """All look-ups worth trying for a text, best first; `blind` are its blind indexes as ID and card."""
-    plain = normal(text)
-    if not plain:
-        return []
-    found = [*_numbers(plain, blind), *_names(plain), *_words(text)]
-    return sorted(dict.fromkeys(found), key=lambda guess: (guess.rank, guess.kind == Loan.KIND))
-
-
-def _numbers(plain: str, blind: list[bytes]) -> Iterator[Guess]:
-    people, loans = Customer.KIND, Loan.KIND
-    digits = re.sub(r"\D", "", plain)
-    yield Guess("customer_no", people, 0, f"k:{plain}")
-    if len(plain) == TAIL and re.fullmatch(r"\d{3}[\dx]", plain):
-        for tail in (plain, plain.upper()):
-            yield Guess("last4", people, 1, f"d:{tail[::-1]}", longer=True)
-    elif 7 <= len(digits) <= 13 and not re.search(r"[^\d+()-]", plain):
-        yield Guess("phone", people, 0, f"d:{(digits[-11:] if len(digits) > 11 else digits)[::-1]}")
-    if len(plain) >= 13:
-        yield from (Guess("number", people, 0, blind_token(b)) for b in blind)
-    if re.fullmatch(r"[0-9a-z]{18}", plain):
-        yield Guess("uscc", people, 0, f"u:{plain}")
-    number = f"l:{plain[: LONGEST * 2]}"
-    yield Guess("loan_no", loans, 0, number)
-    if len(plain) >= 3:
-        yield Guess("loan_no", loans, 1, number, whole=False, longer=True)
-
-
-def _names(plain: str) -> Iterator[Guess]:
-    """A text longer than any token may be any of those that begin like it: the record tells."""
-    people, cut = Customer.KIND, len(plain) >= LONGEST
-    if re.search(r"[^\d]", plain) and (len(plain) > 1 or not plain.isascii()):
-        yield Guess("name", people, 0, f"n:{plain[:LONGEST]}")
-        yield Guess("name", people, 1, f"n:{plain[:LONGEST]}", whole=cut, longer=True)
-        yield Guess("name", people, 2, f"m:{plain[:LONGEST]}", longer=True)
-    if re.fullmatch(r"[a-z]{2,8}", plain):
-        yield Guess("initials", people, 1, f"i:{plain}")
-        yield Guess("initials", people, 2, f"i:{plain}", whole=False, longer=True)
-
-
-MOST_WORDS: Final = 8
-
-
-def _words(text: str) -> Iterator[Guess]:
-    """Words with at least a Chinese character among them, each a piece of an address, or of the name."""
-    words = Words(tuple(map(normal, text.split())))
-    if len(words.words) > MOST_WORDS or words.joined.isascii() or max(map(len, words.words)) < 2:
-        return
-    if len(words.words) > 1:
-        yield Guess("address", Customer.KIND, 2, words=words, joined=True)
-    yield Guess("address", Customer.KIND, 2, words=words)

@@ -22,11 +22,12 @@ from loanhub.keys import Secret
 from loanhub.policy import Principal
 from loanhub.records import Columns, Query, columns_of
 from loanhub.schema import PIECE, SEARCH_KEY
-from loanhub.searching import initials, keys, normal, sorted_keys, tokens
+from loanhub.searching import initials, keys, normal, sorted_keys
 from loanhub.services.intake.said import packed
 from loanhub.services.office.doctor import search_keys_complete
 from loanhub.services.office.reindex import reindex
 from loanhub.services.people import acts, find
+from loanhub.services.people.guessing import tokens
 
 SEEDS = range(20)
 SURNAMES, GIVEN = "王王王李张欧", ("伟", "芳", "伟强", "王伟", "小芳芳", "阳丽", "·王伟")

@@ -20,7 +20,8 @@ from loanhub.errors import Usage
 from loanhub.identifiers import upgraded_id
 from loanhub.records import Cursor, Order, Query, Test
 from loanhub.schema import SEARCH_KEY
-from loanhub.searching import LONGEST, Guess, blind_token, guesses, normal, tokens
+from loanhub.searching import LONGEST, blind_token, normal
+from loanhub.services.people.guessing import Guess, guesses, tokens
 
 SHORTEST_NUMBER: Final = 13
 """Characters an ID or card number has at least: shorter texts are not looked up blind."""
@@ -55,12 +56,14 @@ class Search:
     """Borrowers of the loans that were met, as far as they are in sight."""
     merged: dict[int, dict[int, Customer]] = field(factory=dict, init=False, repr=False)
     """Of the customers that were met, those merged into them."""
+    _letters: frozenset[str] = field(init=False, repr=False)
     _present: list[tuple[str, int]] | None = field(default=None, init=False, repr=False)
     _masks: dict[int, dict[str, Any]] = field(factory=dict, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         self.plain = normal(self.text)
         self.guesses = guesses(self.text, _blinds(self.books, self.plain))
+        self._letters = frozenset(guess.token[0] for guess in self.guesses if guess.token)
 
     def matches(self, after: tuple[int, int] | None = None) -> Iterator[Match]:
         """All that fits, best first, each record once; behind the record `after` (number of guess, id).
@@ -190,7 +193,7 @@ class Search:
         return None
 
     def _tokens(self, record: Customer | Loan) -> set[str]:
-        held = tokens(record)
+        held = tokens(record, self._letters)
         if isinstance(record, Customer) and any(guess.why == "number" for guess in self.guesses):
             for name in ("id_number", "bank_card"):
                 blinds = self.books.blind(f"customer.{name}", [getattr(record, name)])

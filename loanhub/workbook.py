@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import xlsxwriter
@@ -234,25 +235,31 @@ class Workbook:
     @classmethod
     @contextmanager
     def at(cls, path: Path) -> Iterator[Workbook]:
-        """Write to a hidden file beside `path` and put it in place whole at the end."""
-        draft = path.with_name(f".{path.name}.part")
-        options = {
-            "constant_memory": True,
-            "strings_to_formulas": False,
-            "strings_to_urls": False,
-            "strings_to_numbers": False,
-            "in_memory": False,
-            "tmpdir": str(path.parent),
-        }
-        book = xlsxwriter.Workbook(str(draft), options)
-        self = cls(book)
-        self._make_styles()
-        with saying_full(path.parent):
+        """Write in a hidden folder beside `path` and put it in place whole at the end, or leave nothing.
+
+        Raises Busy("disk-full").
+        """
+        with (
+            saying_full(path.parent),
+            TemporaryDirectory(dir=path.parent, prefix=".", ignore_cleanup_errors=True) as room,
+        ):
+            draft = Path(room) / path.name
+            options = {
+                "constant_memory": True,
+                "strings_to_formulas": False,
+                "strings_to_urls": False,
+                "strings_to_numbers": False,
+                "in_memory": False,
+                "tmpdir": room,
+            }
+            book = xlsxwriter.Workbook(str(draft), options)
+            self = cls(book)
+            self._make_styles()
             yield self
             for sheet in self._sheets:
                 sheet.finish()
             book.close()
-        move(draft, path)
+            move(draft, path)
 
     def _make_styles(self) -> None:
         base = {"font_name": FONT, "font_size": 10, "valign": "top"}

@@ -6,6 +6,7 @@ file's journey may be the one for which there is no room is proven in `test_kill
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from loanhub.records import Query
 from loanhub.services.intake.spool import spool
 from loanhub.services.intake.watching import Seen, take_once, watch_folders
 from loanhub.settings import Intake
+from loanhub.workbook import Workbook
 from tests.faults.offices import PASSPHRASE, SETTINGS, loans, receipts, workbook
 
 # Files of libraries that could not be written are closed too late.
@@ -43,6 +45,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     if mounted.returncode:
         pytest.skip("a small disk cannot be mounted here")
     yield place
+    gc.collect()  # while what it finds may be ignored
     subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
@@ -110,6 +113,15 @@ def test_a_service_takes_a_file_in_as_soon_as_there_is_room(disk: Path, tmp_path
     assert len(said) == 1
     assert said[0] in {"disk-full", "database-disk-full", "database-disk-fails"}
     assert lent(home) == PEOPLE
+
+
+def test_a_workbook_for_which_there_is_no_room_leaves_nothing_behind(disk: Path) -> None:
+    filler = fill(disk, 64 << 10)
+    with pytest.raises(Busy, match="disk-full"), Workbook.at(disk / "报告.xlsx") as book:
+        sheet = book.sheet("清单")
+        for number in range(20_000):
+            sheet.row([f"第{number}行", number])
+    assert list(disk.iterdir()) == [filler]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")

@@ -10,7 +10,7 @@ import pytest
 
 from loanhub.entities import Batch
 from loanhub.jobs import Progress
-from loanhub.services.intake.acts import MAPPINGS, MappingList
+from loanhub.services.intake.acts import MAPPINGS, SET, MappingList, MappingSet
 from loanhub.services.intake.job import Incoming, Intake
 from tests.flows.conftest import Office
 from tests.flows.sheets import (
@@ -153,3 +153,14 @@ def test_values_that_say_something_else_next_month_are_asked(office: Office, tmp
         "号码甲": ("header-contradicts", ["customer.id_number", "customer.mobile"]),
     }
     assert office.rows("loan").height == 5
+
+
+def test_codes_are_asked_once_and_explained_in_a_command(office: Office, tmp_path: Path) -> None:
+    rows: Rows = [[*HEAD, "性别"], *([*loan(n), int(person(n).id_number[16]) % 2] for n in range(1, 6))]
+    asked = office.ingest(workbook(tmp_path / "代码.xlsx", rows))
+    assert questions(asked) == {"性别": ("unknown-words", ["customer.gender"])}
+    office.house.desk().do(SET, MappingSet(asked.id, ("性别=customer.gender,values=1:男;0:女",)))
+    batch = office.ingest(tmp_path / "代码.xlsx")
+    assert (batch.id, batch.stored, batch.rejected) == (asked.id, 5, 0), office.problems(batch)
+    told = [{"1": "M", "0": "F"}[str(int(person(n).id_number[16]) % 2)] for n in range(1, 6)]
+    assert office.rows("customer")["gender"].to_list() == told

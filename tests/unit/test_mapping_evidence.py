@@ -113,6 +113,16 @@ def test_months_under_the_header_of_the_amount_are_asked_where_no_term_is_there(
     assert asked(plan) == {}, "with a unit it is an amount"
 
 
+def test_codes_where_choices_are_known_are_asked_not_rejected_a_thousand_times(tmp_path: Path) -> None:
+    (plan,) = plans(tmp_path, table(性别=["1", "2"] * (COUNT // 2)))
+    assert asked(plan) == {"性别": ("unknown-words", ("customer.gender",))}
+    codes = {"性别": {"field": "customer.gender", "values": {"1": "男", "2": "女"}}}
+    (plan,) = plans(tmp_path, table(性别=["1", "2"] * (COUNT // 2)), file=codes)
+    assert (asked(plan), of(plan, "性别").evidence) == ({}, Evidence("read", COUNT, COUNT))
+    (plan,) = plans(tmp_path, table(性别=["男", "1"] * (COUNT // 2)))
+    assert asked(plan) == {}, "half of them are known: the others are errors of their rows"
+
+
 AGREED = [
     ("身份证号", COMPANIES),
     ("微信号", MOBILES),

@@ -26,6 +26,10 @@ LEAST_WEAK: Final = 5
 """Filled cells that a shape without a checksum needs: dates, and months of a term."""
 ENOUGH: Final = 0.9
 """The part of the cells that must fit."""
+FEW: Final = 0.1
+"""The part of the cells of a column of choices that may be known where all the others are not."""
+OWN_WORDS: Final = frozenset({"loan.status"})
+"""Choices whose unknown words are kept as they are."""
 LONGEST_TERM: Final = 60
 
 
@@ -102,6 +106,13 @@ def contradicts(words: Words, plan: ColumnPlan, found: Evidence, taken: set[str]
         return ()  # the readings refuse a date there
     other = shape.field if shape.field and words.in_use(shape.field) and shape.field not in taken else ""
     return (plan.field, other) if other else (plan.field,)
+
+
+def strange(words: Words, plan: ColumnPlan) -> bool:
+    """Whether hardly a cell of a column of choices is one of them: codes of another house, most likely."""
+    found, known = plan.evidence, cells_.about(words, plan.field)
+    few = found is not None and found.of >= LEAST_WEAK and found.share <= FEW
+    return few and (known.choices is not None or known.type is T.YES_NO) and plan.field not in OWN_WORDS
 
 
 def _of_shape(shape: str, texts: pl.Series, kinds: pl.Series) -> pl.Series:

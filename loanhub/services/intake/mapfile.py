@@ -170,6 +170,8 @@ def option(name: str, value: Any) -> Any:
     if name == "epoch":
         return date.fromisoformat(str(value)).isoformat()
     if name == "values":
+        if isinstance(value, str):  # as it is told in a command: 1:男;2:女
+            value = dict(pair.split(":", 1) for pair in value.split(";"))
         if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
             raise ValueError(name)
         return {str(cell): one for cell, one in value.items()}

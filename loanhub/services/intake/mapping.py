@@ -101,7 +101,10 @@ def decide(table: Table, words: Words, memory: Mapping[str, Any], file: Mapping[
     columns, questions = settle(words, columns, cells)
     columns, doubles = _doubles(columns, cells)
     columns, units = _units(words, columns, cells)
-    questions += doubles + units + contradicted(words, columns, cells)
+    columns = [_seen(words, plan, cells) for plan in columns]
+    questions += doubles + units
+    if (record := record_columns(table.headers)) is None:  # what we wrote ourselves is what it says
+        questions += contradicted(words, columns, cells, {q.column for q in questions})
     subject = subject_of(c.field for c in columns)
     if subject is None:
         questions.append(Question(-1, "", "no-subject", ()))
@@ -110,11 +113,11 @@ def decide(table: Table, words: Words, memory: Mapping[str, Any], file: Mapping[
         header_row=table.header_row,
         first=table.first,
         subject=subject or "",
-        columns=tuple(_seen(words, plan, cells) for plan in columns),
+        columns=tuple(columns),
         fingerprint=fingerprint(table),
         checks={**memory.get("checks", {}), **file.get("checks", {})},
         questions=tuple(questions),
-        record=record_columns(table.headers),
+        record=record,
         place=table.place,
         last=table.last,
     )

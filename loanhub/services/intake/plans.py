@@ -58,7 +58,7 @@ class ColumnPlan:
 @frozen
 class Question:
     """What a person must decide about a column: `code` is which-field, looks-like, header-contradicts,
-    two-alike, rate-unit, date-order or no-subject.
+    unknown-words, two-alike, rate-unit, date-order or no-subject.
     """
 
     column: int

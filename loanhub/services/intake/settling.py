@@ -16,7 +16,7 @@ from attrs import evolve
 from loanhub.fields import FieldType
 from loanhub.readings.choices import choice_key
 from loanhub.services.intake import cells as cells_
-from loanhub.services.intake.evidence import NUMBERS, SHAPES, contradicts, look, supports
+from loanhub.services.intake.evidence import NUMBERS, SHAPES, contradicts, look, strange, supports
 from loanhub.services.intake.likeness import OTHER, SLIP, closest, near, spellings
 from loanhub.services.intake.plans import ColumnPlan, Evidence, Question
 from loanhub.services.intake.subjects import PRIMARY, WITHIN, subject_of
@@ -158,14 +158,18 @@ def _other(words: Words, header: str, path: str) -> list[str]:
     return [path] if OTHERS.search(header) else []
 
 
-def contradicted(words: Words, columns: list[ColumnPlan], cells: pl.DataFrame) -> list[Question]:
+def contradicted(
+    words: Words, columns: list[ColumnPlan], cells: pl.DataFrame, asked: set[int]
+) -> list[Question]:
     """Columns whose header says one thing and whose values another: asked, whichever is right."""
     taken = {c.field for c in columns if c.field}
     questions = []
     for plan in columns:
-        if not plan.field or plan.how in SURE:
+        if not plan.field or plan.how in SURE or plan.column in asked:
             continue
         found: Evidence | None = look(plan, cells)
         if found is not None and (candidates := contradicts(words, plan, found, taken)):
             questions.append(Question(plan.column, plan.header, "header-contradicts", candidates))
+        elif strange(words, plan):
+            questions.append(Question(plan.column, plan.header, "unknown-words", (plan.field,)))
     return questions

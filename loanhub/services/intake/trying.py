@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from loanhub.desk import Desk
     from loanhub.services.intake.job import Intake
 
-NUMBER: Final = re.compile(r"\d(?=\d{3,}[\dXx]{4}\b)")
-"""Digits of a long number in a column that is not read, but for its last ones."""
+NUMBER: Final = re.compile(r"\d{3,}([\dXx]{4})(?![\dXx])")
+"""A number of seven digits or more in a column that is not read: only its last four are shown."""
 
 READ_INTO: Final = {"loan.monthly_rate": "loan.rate", "loan.daily_rate": "loan.rate"}
 FILLED: Final = frozenset({"text", "name", "choice", "address"})
@@ -199,7 +199,14 @@ def _cell(
     said = " ".join(message(intake.words, line, intake.lang).text for line in mine)
     severity = max((line["severity"] for line in mine), key=lambda s: s == "error", default="")
     if not column.field:
-        return TriedCell(column.header, "", NUMBER.sub("*", text), "", severity, said)
+        return TriedCell(
+            column.header,
+            "",
+            NUMBER.sub(lambda found: f"{'*' * (len(found[0]) - 4)}{found[1]}", text),
+            "",
+            severity,
+            said,
+        )
     known = about(intake.words, column.field)
     shown = MASKS[known.type](text) if text and maskable(known) else text
     return TriedCell(column.header, column.field, shown, _value(intake, column.field, values), severity, said)

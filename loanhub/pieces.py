@@ -37,6 +37,8 @@ BITMAP: Final = BLOCK // 8
 """Bytes of a row that has a bit for each id; offsets never take as many."""
 WIDTH: Final = 15
 """Bits of a character's number: three characters and an offset are one integer."""
+AT_ONCE: Final = 20_000
+"""Records whose pieces are taken away at once."""
 MOST: Final = (1 << WIDTH) - 1
 SHAPE: Final = {"gram": pl.String, "block": pl.Int64, "ids": pl.Binary}
 
@@ -218,10 +220,6 @@ class Words:
             return "name"
         return "words" if all(map(any, zip(in_address, in_name, strict=True))) else None
 
-    def together(self, addresses: list[str]) -> bool:
-        """Whether the addresses have all grams of the joined words: what `likely` tells of a record."""
-        return address_grams(self.joined) <= set().union(*map(address_grams, addresses))
-
 
 def masks_of(held: pl.DataFrame) -> dict[int, dict[str, Any]]:
     """Who has which gram, by block: a bit for each offset."""
@@ -257,20 +255,23 @@ Ask = Callable[[Query], pl.DataFrame]
 """Answers a query from the store: `ReadTx.columns`."""
 
 
-def changes(ask: Ask, columns: Columns, diff: Diff, *, new: bool = True) -> list[Columns]:
-    """The rows to take away and to add after a put of customers; `new=False` leaves new records for later."""
-    found = []
-    if diff.changed or diff.removed:
-        before = _pairs([b for b, _ in diff.changed] + list(diff.removed))
-        after = _pairs([a for _, a in diff.changed])
-        found += _without(ask, before.join(after, on=["gram", "id"], how="anti"))
-        fresh = after.join(before, on=["gram", "id"], how="anti")
-        found.append(Columns(PIECE, _rows_of(fresh)))
+def changes(ask: Ask, columns: Columns, diff: Diff, *, new: bool = True) -> Iterator[Columns]:
+    """The rows to take away and to add after a put of customers; `new=False` leaves new records for later.
+
+    Each is to be put before the next is asked for: what is taken away is read as it then stands.
+    """
+    altered = [(b, a) for b, a in diff.changed if any(b.get(n) != a.get(n) for n in SOURCES)]
+    both: list[tuple[Record, Record | None]] = [*altered, *((record, None) for record in diff.removed)]
+    both.sort(key=lambda pair: pair[0]["id"])
+    for start in range(0, len(both), AT_ONCE):
+        some = both[start : start + AT_ONCE]
+        before, after = _pairs([b for b, _ in some]), _pairs([a for _, a in some if a is not None])
+        yield from _without(ask, before.join(after, on=["gram", "id"], how="anti"))
+        yield Columns(PIECE, _rows_of(after.join(before, on=["gram", "id"], how="anti")))
     if new and diff.new:
         made = columns.frame.filter(pl.col("id").is_in(list(diff.new)))
         texts = [made[n] if n in made.columns else pl.lit(None, pl.String).alias(n) for n in SOURCES]
-        found.append(Columns(PIECE, rows(made.select("id", *texts))))
-    return [c for c in found if c.frame.height]
+        yield Columns(PIECE, rows(made.select("id", *texts)))
 
 
 def _pairs(records: list[Record]) -> pl.DataFrame:
@@ -296,13 +297,24 @@ def _rows_of(pairs: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(made, schema=SHAPE, orient="row")
 
 
-def _without(ask: Ask, gone: pl.DataFrame) -> list[Columns]:
+def _without(ask: Ask, gone: pl.DataFrame) -> Iterator[Columns]:
     """The rows that hold pairs which are no more, and what is left of them."""
     if gone.is_empty():
-        return []
+        return
+    groups = gone.group_by("gram", pl.col("id") // BLOCK)
+    going = {key: some["id"].to_numpy() % BLOCK for key, some in groups}
     held = ask(asked(gone["gram"].unique(), (gone["id"] // BLOCK).unique()))
-    left = spread(held).join(gone, on=["gram", "id"], how="anti")
-    return [Columns(PIECE, held, gone=True), Columns(PIECE, _rows_of(left))]
+    out, left, mark = [], [], np.zeros(BLOCK, np.bool_)
+    for gram, block, ids in held.iter_rows():
+        if (away := going.get((gram, block))) is not None:
+            mark[away] = True
+            offsets = offsets_of(ids)
+            rest = offsets[~mark[offsets]]
+            mark[away] = False
+            out.append((gram, block, ids))
+            left += [(gram, block, _packed(rest))] if len(rest) else []
+    yield Columns(PIECE, pl.DataFrame(out, schema=SHAPE, orient="row"), gone=True)
+    yield Columns(PIECE, pl.DataFrame(left, schema=SHAPE, orient="row"))
 
 
 def lacking(ask: Ask, frame: pl.DataFrame) -> set[int]:

@@ -249,22 +249,26 @@ def new_records(columns: Columns, diff: Diff) -> Columns:
 
 def changes(
     columns: Columns, diff: Diff, ask: Callable[[Query], pl.DataFrame], *, new: bool = True
-) -> list[Columns]:
-    """The search keys and pieces to add and to take away after a put of sealed columns; `ask` is the
-    store's `columns`, `new=False` leaves new records for later.
+) -> Iterator[Columns]:
+    """The search keys and pieces to add and to take away after a put of sealed columns, each to be put
+    before the next is asked for; `ask` is the store's `columns`, `new=False` leaves new records for later.
     """
+    found = [_changes(columns, diff, new)]
+    if columns.kind == pieces.KIND:
+        found.append(pieces.changes(ask, columns, diff, new=new))
+    return (change for some in found for change in some if change.frame.height)
+
+
+def _changes(columns: Columns, diff: Diff, new: bool) -> Iterator[Columns]:
     kind = columns.kind
-    found = pieces.changes(ask, columns, diff, new=new) if kind == pieces.KIND else []
     shape = _shape(kind)
     if new and diff.new:
-        made = new_records(columns, diff)
-        found.append(Columns(SEARCH_KEY, keys(kind, made.frame).sort("token", "id")))
+        yield Columns(SEARCH_KEY, keys(kind, new_records(columns, diff).frame).sort("token", "id"))
     if diff.changed or diff.removed:
         old = keys(kind, _frame([b for b, _ in diff.changed] + list(diff.removed), shape))
         fresh = keys(kind, _frame([a for _, a in diff.changed], shape))
-        found.append(Columns(SEARCH_KEY, fresh.join(old, on=["token", "id"], how="anti")))
-        found.append(Columns(SEARCH_KEY, old.join(fresh, on=["token", "id"], how="anti"), gone=True))
-    return [c for c in found if c.frame.height]
+        yield Columns(SEARCH_KEY, fresh.join(old, on=["token", "id"], how="anti"))
+        yield Columns(SEARCH_KEY, old.join(fresh, on=["token", "id"], how="anti"), gone=True)
 
 
 def _frame(records: list[Record], shape: dict[str, Any]) -> pl.DataFrame:

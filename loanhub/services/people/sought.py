@@ -162,8 +162,10 @@ class Search:
         if best is None:
             return None
         guess = self.guesses[number]
-        if best.number == number and self._spot(guess, held, record) == token:
-            return best
+        # The store tells the records of joined words from those of words apart: each is in one run only.
+        here = best.number == number or None not in (best.guess.words, guess.words)
+        if here and self._spot(guess, held, record) == token:
+            return evolve(best, number=number)
         if best.guess.why == "name" and best.guess.rank == 2 and self._is_of_old(token, record.id, held):
             return evolve(best, number=number)
         return None
@@ -213,8 +215,6 @@ class Search:
     def _why(self, guess: Guess, customer: Customer) -> str | None:
         assert guess.words is not None
         addresses = [normal(text) for text in (customer.address, customer.hukou_address) if text]
-        if len(guess.words.words) > 1 and guess.words.together(addresses) != guess.joined:
-            return None
         return guess.words.fits(normal(customer.name), addresses)
 
 

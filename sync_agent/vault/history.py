@@ -45,9 +45,7 @@ def read_link(remote: Remote, keys: VaultKeys, sequence: int) -> Stored:
             stored = remote.get(commit_name(sequence))
             found = keys.chain_hash(stored).hex()
             commit, records = open_commit(keys, sequence, stored)
-        except NotFound:
-            continue
-        except Damaged:
+        except (NotFound, Damaged):
             continue
         return Stored(sequence, found, commit, tuple(records))
     return Stored(sequence, found)

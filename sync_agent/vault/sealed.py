@@ -154,7 +154,7 @@ def seal_object(made: VaultObject, aad: bytes, frames: Iterable[Frame]) -> tuple
 
 @frozen(eq=False)
 class SealedObject:
-    """A stored object that was read whole; its header and directory are proven, its blobs when asked for."""
+    """A stored object that was read whole; all but its blobs is proven, and they when asked for."""
 
     made: VaultObject
     directory: Directory
@@ -180,24 +180,19 @@ class SealedObject:
             if wanted is None or blob_id in wanted:
                 yield Frame(kind, blob_id, self.packed(position))
 
-    def prove_padding(self) -> None:
-        """Raises Damaged unless the padding is what was sealed."""
-        lengths = self.directory.lengths
-        start = HEADER_BYTES + int(lengths.sum(dtype=np.uint64))
-        end = len(self._data) - COUNT_BYTES - directory_bytes(len(lengths) + 1)
-        open_frame(self.made, start, memoryview(self._data)[start:end], self._aad, self._name)
-
 
 def open_object(keys: KeyOfEpoch, aad: bytes, data: bytes, type: int, name: str) -> SealedObject:
     """The object `name` out of all its stored bytes.
 
     Raises Damaged `vault-object-damaged`; Misconfigured `vault-newer` for what a later format may have put
-    there; NotFound `key-epoch-unknown`.
+    there.
     """
     made = open_header(keys, data, type, name)
     count = frame_count(data[-COUNT_BYTES:], len(data), name)
     start = len(data) - COUNT_BYTES - directory_bytes(count)
     found = open_directory(made, aad, start, memoryview(data)[start:-COUNT_BYTES], name)
+    padding = HEADER_BYTES + int(found.lengths.sum(dtype=np.uint64))
+    open_frame(made, padding, memoryview(data)[padding:start], aad, name)
     return SealedObject(made, found, data, aad, name)
 
 
@@ -206,7 +201,7 @@ def open_header(keys: KeyOfEpoch, header: bytes, type: int, name: str) -> VaultO
     try:
         made = read_vault_object(keys, header)
     except LoanHubError as problem:
-        if problem.code in ("key-epoch-unknown", "suite-missing"):
+        if problem.code == "suite-missing":
             raise
         raise Damaged("vault-object-damaged", name=name) from problem
     if made.type != type:

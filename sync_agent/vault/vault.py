@@ -102,8 +102,9 @@ class Vault:
         `kind` says how the secret is meant. `cache` is a folder in which this machine remembers the head it
         saw. `vault_id`: the vault that is expected there. `salvage` opens for reading whatever still opens.
         Raises NotFound `vault-missing`; what `Keyring.open` raises; the alarms `vault-rolled-back`,
-        `vault-forked`, `vault-keys-rolled-back`, `vault-another` (all Damaged); Misconfigured `vault-newer`
-        and `vault-newer-version`.
+        `vault-forked`, `vault-keys-rolled-back`, `vault-another` (all Damaged); NotAllowed
+        `vault-other-keyring` and Stale `vault-keyring-behind` for a home's keyring; Misconfigured
+        `vault-newer` and `vault-newer-version`.
         """
         start = _start_of(remote)
         if vault_id is not None and start.vault != vault_id:
@@ -327,6 +328,8 @@ def _keyring(shelf: KeyringShelf, unlock: Unlock | Keyring, kind: str | None) ->
     if isinstance(unlock, Keyring):
         if unlock.home != Keyring.peek(shelf.place).home:
             raise NotAllowed("vault-other-keyring")
+        if unlock.document.revision < Keyring.peek(shelf.place).revision:
+            raise Stale("vault-keyring-behind")
         return unlock
     secret = unlock if isinstance(unlock, Secret | str) else unlock()
     return Keyring.open(shelf.place, secret, kind=kind)

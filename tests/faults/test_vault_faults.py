@@ -21,7 +21,7 @@ from sync_agent.vault.writer import Writer
 from tests.faults.remotes import AgingRemote, FaultyRemote
 from tests.unit.vaults import PASSPHRASE, contents, needs_of, new_vault, restored, snapshot, take
 
-SEEDS = int(os.environ.get("LOANHUB_SEEDS", "12"))
+SEEDS = int(os.environ.get("LOANHUB_SEEDS", "8"))
 STEPS = 40
 CHANCES = {"lost": 0.06, "torn": 0.05, "twice": 0.05, "refused": 0.005, "stale": 0.2}
 HOUR = timedelta(hours=1)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from loanhub import VAULT_MARKER
-from loanhub.errors import Damaged, LoanHubError, Misconfigured, NotAllowed, NotFound, Usage
+from loanhub.errors import Damaged, LoanHubError, Misconfigured, NotAllowed, NotFound, Stale, Usage
 from loanhub.keys import Keyring
 from sync_agent.vault import Vault, bases, keys, packing, writer
 from sync_agent.vault.names import START, object_in
@@ -260,6 +260,30 @@ def test_a_keyring_of_another_home_does_not_open_the_vault(remote: AgingRemote, 
     other, _ = Keyring.create(tmp_path / "keyring.json", PASSPHRASE, parameters=CHEAP)
     with pytest.raises(NotAllowed, match="vault-other-keyring"):
         Vault.open(remote, other)
+
+
+def test_a_home_whose_keyring_is_older_than_the_vaults_is_told(remote: AgingRemote, tmp_path: Path) -> None:
+    path = tmp_path / "keyring.json"
+    home, _ = Keyring.create(path, PASSPHRASE, parameters=CHEAP)
+    old = path.read_bytes()
+    vault, _ = Vault.create(remote, home)
+    home.add_epoch()
+    snapshot(vault, [b"ledger"])
+    path.write_bytes(old)
+    with pytest.raises(Stale, match="vault-keyring-behind"):
+        Vault.open(remote, Keyring.open(path, PASSPHRASE))
+
+
+def test_rot_in_the_padding_of_a_commit_is_damage_and_no_fork(remote: AgingRemote, tmp_path: Path) -> None:
+    vault = new_vault(remote, cache=tmp_path)
+    first = snapshot(vault, [b"1"])
+    second = snapshot(vault, [b"2"])
+    stored = remote.get("c/0000000001")
+    for at in range(0, len(stored), 9):
+        remote.replace("c/0000000001", stored[:at] + bytes([stored[at] ^ 1]) + stored[at + 1 :])
+        assert reopened(remote, cache=tmp_path).snapshots == (second,)
+    remote.replace("c/0000000001", stored)
+    assert reopened(remote).snapshots == (first, second)
 
 
 def test_a_changed_passphrase_is_a_new_object_and_the_old_one_stops_working(remote: AgingRemote) -> None:

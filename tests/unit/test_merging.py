@@ -34,7 +34,7 @@ from loanhub.identifiers import id_check_digit
 from loanhub.institution import Institution
 from loanhub.keys import Secret
 from loanhub.records import Test as Condition
-from loanhub.services.people import acts, duplicates, edit, merge, show, unmerge
+from loanhub.services.people import acts, duplicates, edit, find, merge, show, unmerge
 from loanhub.services.people.belonging import referring
 from loanhub.texts import Lang, say
 from loanhub.words import Words
@@ -298,6 +298,19 @@ def test_a_reader_is_told_the_fields_by_their_labels(lang: Lang, said: tuple[str
     assert [word for word in said if word not in page.getvalue()] == []
     assert "customer." not in page.getvalue()
     assert "1380000002" not in page.getvalue()
+
+
+def test_whatever_is_known_of_the_one_merged_finds_the_survivor(house: House) -> None:
+    keep, other = house.person("吴样"), house.person("吴某样", mobile="13800000031", id_number=number_of(31))
+
+    def found(text: str) -> set[tuple[int, int | None]]:
+        return {(hit.id, hit.merged_from) for hit in house.do(acts.FIND, find.Find(text)).results}
+
+    house.merge(keep, other)
+    assert found("吴某样") == {(keep, other)}
+    assert keep in {one for one, _ in found("13800000031")} & {one for one, _ in found(number_of(31))}
+    house.unmerge(other)
+    assert found("吴某样") == found("13800000031") == found(number_of(31)) == {(other, None)}
 
 
 # -- What was written since ------------------------------------------------------------------------

@@ -150,7 +150,8 @@ def awkward(path: Path) -> Path:
     who = [person(n) for n in range(3)]
     with xlsxwriter.Workbook(str(path)) as book:
         page = book.add_worksheet('一"页')
-        head: list[object] = ["客户姓名", None, "电话", "电话", "借据号", "金额\\额", "贷款金额（万元）", "期限（月）"]
+        head: list[object] = ["客户姓名", None, "电话", "电话", "借据号", "金额\\额"]
+        head += ["贷款金额（万元）", "期限（月）"]
         body = [[p.name, p.id_number, p.mobile, p.mobile, f"J{n}", "x", 5, 12] for n, p in enumerate(who)]
         rows: list[list[object]] = [head, *body, [], [*PAID], ["J0", "2026-02-15", 900]]
         for row, line in enumerate(rows):

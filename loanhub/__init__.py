@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         Waiting,
     )
     from loanhub.fields import Field, FieldType, Privacy, WriteRule, field
-    from loanhub.files import remote_name, safe_name, write_atomically, write_new
+    from loanhub.files import remote_name, safe_name, saying_full, write_atomically, write_new
     from loanhub.hookspecs import hookimpl
     from loanhub.keys import (
         Keyring,
@@ -79,7 +79,7 @@ if TYPE_CHECKING:
     from loanhub.rules import RowView, rule
     from loanhub.schema import Column, Schema, Table
     from loanhub.sheets import CellKind, Claim, Sheet, block
-    from loanhub.system import drives, sync_folder
+    from loanhub.system import drives, open_plain, range_is_taken, reserved_name, share_range, sync_folder
 
 __all__ = [
     "VAULT_MARKER",
@@ -155,14 +155,19 @@ __all__ = [
     "hookimpl",
     "new_signing_key",
     "new_vault_object",
+    "open_plain",
     "open_sealed",
     "param",
     "public_key",
+    "range_is_taken",
     "read_vault_object",
     "remote_name",
+    "reserved_name",
     "rule",
     "safe_name",
+    "saying_full",
     "seal",
+    "share_range",
     "sign",
     "signed_by",
     "sync_folder",
@@ -177,7 +182,7 @@ _ROOMS = {
     "errors": "Busy Damaged Interrupted LoanHubError Misconfigured NotAllowed NotFound Refused Stale Usage "
     "Waiting",
     "fields": "Field FieldType Privacy WriteRule field",
-    "files": "remote_name safe_name write_atomically write_new",
+    "files": "remote_name safe_name saying_full write_atomically write_new",
     "hookspecs": "hookimpl",
     "keys": "Keyring Place SealKey Secret VaultObject bind new_signing_key new_vault_object open_sealed "
     "public_key read_vault_object seal sign signed_by vault_object",
@@ -188,7 +193,7 @@ _ROOMS = {
     "rules": "RowView rule",
     "schema": "Column Schema Table",
     "sheets": "CellKind Claim Sheet block",
-    "system": "drives sync_folder",
+    "system": "drives open_plain range_is_taken reserved_name share_range sync_folder",
 }
 
 

@@ -40,9 +40,11 @@ __all__ = [
     "open_plain",
     "place",
     "private_folder",
+    "range_is_taken",
     "ready_console",
     "replace",
     "reserved_name",
+    "share_range",
     "spawn",
     "stop_event",
     "sync_folder",
@@ -57,6 +59,8 @@ key_store = here.key_store
 limit_self = here.limit_self
 make_private = here.make_private
 open_plain = here.open_plain
+range_is_taken = here.range_is_taken
+share_range = here.share_range
 sync_folder = here.sync_folder
 tethered = here.tethered
 tree_memory = here.tree_memory

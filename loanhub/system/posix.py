@@ -10,6 +10,7 @@ import re
 import resource
 import signal
 import stat
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +33,8 @@ VOLUMES: Final = Path("/Volumes")  # macOS
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
 _PARENT_DEATH_SIGNAL = 1
+_RANGE: Final = struct.Struct("hhqqi4x")
+"""A lock as 64-bit Linux takes it: type, whence, start, length, owner."""
 _TETHER: Final = (
     "import os, sys; from loanhub.system import die_with_parent; die_with_parent(int(sys.argv[1])); "
     "os.execv(sys.argv[2], sys.argv[2:])"
@@ -52,6 +55,33 @@ def try_lock(handle: int) -> bool:
 def unlock(handle: int) -> None:
     """Give the lock of an open file back."""
     fcntl.flock(handle, fcntl.LOCK_UN)
+
+
+def share_range(handle: int, start: int, length: int, *, free: bool = False) -> bool | None:
+    """Keep others from locking these bytes of an open file for themselves, or (`free`) let them again.
+
+    False: somebody has them so locked. None: this system's locks would not do.
+    """
+    if not hasattr(fcntl, "F_OFD_SETLK"):
+        return None
+    # Locks of the opening, not of the process: those would be lost when any descriptor of the file is closed.
+    wish = _RANGE.pack(fcntl.F_UNLCK if free else fcntl.F_RDLCK, os.SEEK_SET, start, length, 0)
+    try:
+        fcntl.fcntl(handle, fcntl.F_OFD_SETLK, wish)
+    except OSError as failure:
+        if failure.errno in (errno.EAGAIN, errno.EACCES):
+            return False
+        if failure.errno in (errno.EINVAL, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP):
+            return None
+        raise
+    return True
+
+
+def range_is_taken(handle: int, start: int, length: int) -> bool:
+    """Whether another has any lock on these bytes of an open file. Only where `share_range` works."""
+    wish = _RANGE.pack(fcntl.F_WRLCK, os.SEEK_SET, start, length, 0)
+    answer = fcntl.fcntl(handle, fcntl.F_OFD_GETLK, wish)
+    return bool(_RANGE.unpack(answer)[0] != fcntl.F_UNLCK)
 
 
 def replace(source: Path, target: Path, patience: float) -> None:

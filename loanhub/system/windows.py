@@ -110,6 +110,16 @@ def unlock(handle: int) -> None:
     msvcrt.locking(handle, msvcrt.LK_UNLCK, 1)
 
 
+def share_range(handle: int, start: int, length: int, *, free: bool = False) -> bool | None:
+    """Nothing: a lock here would keep others from reading, too."""
+    return None
+
+
+def range_is_taken(handle: int, start: int, length: int) -> bool:
+    """Nothing is known of the locks of others here."""
+    return False
+
+
 def replace(source: Path, target: Path, patience: float) -> None:
     """Put `source` in the place of `target`; a reader or a virus scanner that has it open is waited for."""
     _patiently(os.replace, source, target, patience)

@@ -13,11 +13,12 @@ no_delete  refuses every delete
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 import attrs
 
@@ -28,6 +29,7 @@ from loanhub.testing.remotes import MemoryRemote
 PUTS: Final = ("lost", "torn", "twice", "refused", "slow")
 READS: Final = ("refused", "slow")
 SLOW_SECONDS: Final = 0.002
+T = TypeVar("T")
 
 
 @attrs.define(eq=False)
@@ -129,6 +131,68 @@ class FaultyRemote:
                 self.happened["full"] += 1
                 raise Busy("disk-full", path=self.name)
             self.room -= size
+
+
+class Killed(BaseException):
+    """The process is no more: nothing in it may catch this and go on."""
+
+
+@attrs.define(eq=False)
+class DyingRemote:
+    """`inner`, until call number `last`, counted from 1: there the process dies, before or after the effect.
+
+    Every later call finds it dead too, whatever thread makes it. `calls` counts.
+    """
+
+    inner: Remote
+    last: int
+    after: bool
+    calls: int = 0
+    _turn: threading.RLock = attrs.field(factory=threading.RLock, repr=False)
+
+    @property
+    def name(self) -> str:
+        """As the inner one."""
+        return self.inner.name
+
+    @property
+    def capabilities(self) -> Capabilities | None:
+        """As the inner one."""
+        return self.inner.capabilities
+
+    def put_new(self, name: str, data: bytes) -> bool:
+        """As `Remote.put_new`, in life."""
+        return self._live(lambda: self.inner.put_new(name, data))
+
+    def get(self, name: str, start: int = 0, length: int | None = None) -> bytes:
+        """As `Remote.get`, in life."""
+        return self._live(lambda: self.inner.get(name, start, length))
+
+    def size(self, name: str) -> int | None:
+        """As `Remote.size`, in life."""
+        return self._live(lambda: self.inner.size(name))
+
+    def list(self, prefix: str) -> Iterator[Stored]:
+        """As `Remote.list`, in life."""
+        return self._live(lambda: self.inner.list(prefix))
+
+    def delete(self, name: str) -> None:
+        """As `Remote.delete`, in life."""
+        self._live(lambda: self.inner.delete(name))
+
+    def probe(self) -> Capabilities:
+        """As the inner one."""
+        return self.inner.probe()
+
+    def _live(self, work: Callable[[], T]) -> T:
+        with self._turn:
+            self.calls += 1
+            if self.calls > self.last or (self.calls == self.last and not self.after):
+                raise Killed
+            done = work()
+            if self.calls == self.last:
+                raise Killed
+            return done
 
 
 @attrs.define(eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -181,16 +182,22 @@ def test_a_mapping_names_the_columns_of_a_sheet_without_a_header(tmp_path: Path)
     assert (plan.subject, plan.first, plan.questions) == ("loans", 1, ())
 
 
-def test_a_sheet_without_a_header_is_known_again_by_its_shapes_only(tmp_path: Path) -> None:
+def test_a_plan_is_kept_with_all_it_asks_and_all_it_saw(tmp_path: Path) -> None:
+    rows = [["钱文", f"1390000000{n}", "本科", 10_000 + n] for n in range(5)]
+    (plan,) = plans(tmp_path, rows)
+    assert [question.code for question in plan.questions] == ["no-subject"]
+    assert SheetPlan.from_json(json.loads(json.dumps(plan.as_json()))) == plan
+
+
+def test_what_was_said_of_a_sheet_without_a_header_is_said_of_no_other(tmp_path: Path) -> None:
     def print_of(rows: Rows) -> str:
         (table,) = find_tables(sheet(tmp_path, rows), names_of(shipped_words()))
         return fingerprint(table)
 
     people = [["钱文", f"1390000000{n}"] for n in range(5)]
-    later = [["赵武", f"1380000000{n}"] for n in range(7)]
-    other = [["钱文", f"{n}00000"] for n in range(5)]
-    assert print_of(people) == print_of(later)
-    assert print_of(people) != print_of(other)
+    later = [["赵武", f"1380000000{n}"] for n in range(5)]
+    assert print_of(people) == print_of([*people, ["孙德", "13900000009"]])
+    assert print_of(people) != print_of(later)
 
 
 # -- large -----------------------------------------------------------------------------------------

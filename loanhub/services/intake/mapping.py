@@ -73,13 +73,12 @@ def _paths(given: Any) -> tuple[str, ...]:
 def fingerprint(table: Table) -> str:
     """The layout a mapping is remembered for: the headers in order, our own columns left out.
 
-    Columns called by their letters say nothing of a layout, unless there is no header at all: then their
-    shapes do, so that what was said of one such sheet is not said of all.
+    Columns called by their letters say nothing of a layout. Where there is no header at all, the first row of
+    data stands for it: nothing else tells one such sheet from another, so each is asked about anew.
     """
     if table.header_row == 0:
-        cells = _sample(table)
-        shapes = [(h, look(ColumnPlan(i, h), cells)) for i, h in table.headers.items()]
-        keys = [f"{h} {found.shape if found else ''}" for h, found in shapes]
+        first = _sample(table).select(f"c{i}" for i in table.headers).head(1)
+        keys = [f"{h} {cell}" for h, cell in zip(table.headers.values(), *first.rows(), strict=True)]
     else:
         headers = table.headers.values()
         keys = [choice_key(h) for h in headers if h not in OWN_COLUMNS and not LETTERED.match(h)]

@@ -104,7 +104,7 @@ class SheetPlan:
             for c in values.get("columns", ())
         )
         questions = tuple(
-            Question(**{**question, "candidates": tuple(question.get("candidates", ()))})
+            Question(**{"header": "", **question, "candidates": tuple(question.get("candidates", ()))})
             for question in values.get("questions", ())
         )
         record = tuple(values["record"]) if values.get("record") else None

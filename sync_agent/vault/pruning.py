@@ -11,7 +11,7 @@ from typing import Final, Self
 
 from attrs import define, field, frozen
 
-from loanhub import Damaged, NotAllowed, Stored
+from loanhub import Damaged, NotAllowed, Remote, Stored
 from sync_agent.vault.commits import Commit
 from sync_agent.vault.copying import frames_of
 from sync_agent.vault.index import Marks, PackFacts
@@ -196,7 +196,11 @@ def sweep(vault: Vault, *, grace: timedelta = GRACE) -> int:
     if not vault.state.doomed:
         return 0
     probe = vault.commit("packs", {})
-    plans = {plan for plan in vault.state.doomed.values() if _is_due(vault, plan, probe, grace)}
+    plans = {
+        plan
+        for plan in set(vault.state.doomed.values())
+        if age_between(vault.remote, plan, probe.sequence) >= grace
+    }
     # From the oldest commit on, so that no hole is ever in the numbers.
     due = sorted(name for name, plan in vault.state.doomed.items() if plan in plans)
     deleted = 0
@@ -208,17 +212,20 @@ def sweep(vault: Vault, *, grace: timedelta = GRACE) -> int:
     return deleted
 
 
-def _is_due(vault: Vault, plan: int, probe: Commit, grace: timedelta) -> bool:
-    """Whether the plan is old enough by the storage's own times, `probe` having been put just now."""
-    before, now = (_time_of(vault, sequence) for sequence in (plan, probe.sequence))
-    if before is None or now is None:
-        return probe.sequence - plan >= GRACE_COMMITS
-    return now - before >= grace
+def age_between(remote: Remote, before: int, now: int) -> timedelta:
+    """How much later commit `now` was put than commit `before`, by the remote's own times.
+
+    Where it tells none, `GRACE_COMMITS` commits between are for ever and fewer are nothing.
+    """
+    earlier, later = _time_of(remote, before), _time_of(remote, now)
+    if earlier is None or later is None:
+        return timedelta.max if now - before >= GRACE_COMMITS else timedelta(0)
+    return later - earlier
 
 
-def _time_of(vault: Vault, sequence: int) -> datetime | None:
+def _time_of(remote: Remote, sequence: int) -> datetime | None:
     name = commit_name(sequence)
-    return next((one.modified for one in vault.remote.list(name) if one.name == name), None)
+    return next((one.modified for one in remote.list(name) if one.name == name), None)
 
 
 def _delete(vault: Vault, names: list[str]) -> list[str]:

@@ -164,7 +164,7 @@ def read_base(remote: Remote, keys: VaultKeys, name: str) -> State:
 
 def _read(remote: Remote, keys: VaultKeys, name: str) -> tuple[State, int]:
     """The state without its index, and how many blobs the base lists itself."""
-    found = _open(remote, keys, name)
+    found = open_base(remote, keys, name)
     content, blobs = b"", 0
     for position, kind in enumerate(found.directory.kinds.tolist()):
         if kind == sealed.STATE:
@@ -224,13 +224,14 @@ def _doomed(raw: object, name: str) -> dict[str, int]:
 
 def read_records_of(remote: Remote, keys: VaultKeys, name: str) -> Iterator[Record]:
     """The records of a base, some in memory at a time."""
-    found = _open(remote, keys, name)
+    found = open_base(remote, keys, name)
     for position, kind in enumerate(found.directory.kinds.tolist()):
         if kind == sealed.RECORDS:
             yield from read_records(found.plain(position), name)
 
 
-def _open(remote: Remote, keys: VaultKeys, name: str) -> sealed.SealedObject:
+def open_base(remote: Remote, keys: VaultKeys, name: str) -> sealed.SealedObject:
+    """A stored base. Raises NotFound, Damaged `vault-object-damaged`, Misconfigured `vault-newer`."""
     found = sealed.open_object(keys.of_epoch, keys.aad, remote.get(name), sealed.BASE, name)
     if found.made.object_id != object_in(name):
         raise Damaged("vault-object-damaged", name=name)

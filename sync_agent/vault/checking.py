@@ -14,7 +14,7 @@ from attrs import define, field
 
 from loanhub import Damaged, Misconfigured, NotFound
 from sync_agent.vault import sealed
-from sync_agent.vault.bases import read_records_of
+from sync_agent.vault.bases import open_base
 from sync_agent.vault.commits import Commit, KeyringMark
 from sync_agent.vault.copying import read_pack
 from sync_agent.vault.findings import DAMAGED, MISSING, TRUNCATED, Finding, finding_of
@@ -95,8 +95,7 @@ class _Check:
         """The bases that opening would use."""
         for name, _ in self.vault.state.segments:
             try:
-                for _ in read_records_of(self.vault.remote, self.vault.keys, name):
-                    pass
+                _prove(self.vault, open_base(self.vault.remote, self.vault.keys, name), name)
             except (NotFound, Damaged) as problem:
                 self.findings.add(finding_of(name, problem))
 
@@ -142,7 +141,7 @@ class _Check:
 
 
 def _prove(vault: Vault, found: sealed.SealedObject, name: str) -> None:
-    """Every blob of a pack opens and is what its id says."""
+    """Every blob of a pack or base opens and is what its id says."""
     for position, kind in enumerate(found.directory.kinds.tolist()):
         if vault.keys.blob_id(kind, found.plain(position)) != found.directory.ids[position].tobytes():
             raise Damaged("vault-object-damaged", name=name)

@@ -89,9 +89,8 @@ class Index:
     def settle(self) -> BlobColumns:
         """Everything in the columns, without packs that are gone."""
         if self._waiting:
-            new = joined([columns_from(self._waiting)])
+            self._sorted = inserted(self._sorted, joined([columns_from(self._waiting)]))
             self._waiting = {}
-            self._sorted = inserted(self._sorted, new)
         gone = np.array([pack.gone for pack in self.packs], np.bool_)
         lost = gone[self._sorted.pack]
         if lost.any():
@@ -125,10 +124,11 @@ class Index:
 
     def spots(self, blob_id: bytes) -> list[Spot]:
         """Every copy of a blob that is there; those in doomed packs last."""
-        found = [self._sorted.spot_at(row) for row in self._sorted.rows_of(blob_id)]
-        waiting = self._waiting.get(blob_id)
+        waiting = self._waiting.get(blob_id)  # first, for another thread may just be sorting it in
+        columns = self._sorted
+        found = {columns.spot_at(row) for row in columns.rows_of(blob_id)}
         if waiting is not None:
-            found.append(spot_of(waiting))
+            found.add(spot_of(waiting))
         there = [spot for spot in found if not self.packs[spot.pack].gone]
         return sorted(there, key=lambda spot: self.packs[spot.pack].doomed) if len(there) > 1 else there
 

@@ -12,8 +12,8 @@ def put_settled(remote: Remote, name: str, data: bytes) -> bool:
 
     Raises what the remote raises, if nothing is there by that name or it cannot be known.
     """
-    able = remote.capabilities
-    if able is not None and not able.conditional_put and remote.size(name) is not None:
+    able = remote.capabilities or remote.probe()
+    if not able.conditional_put and remote.size(name) is not None:
         return remote.get(name) == data  # this storage would overwrite
     try:
         if remote.put_new(name, data):

@@ -119,10 +119,10 @@ class State:
             self.fresh.append((self.sequence, record))
         self.lost, self.whole = [], True
 
-    def may_be_deleted(self, record: Record) -> bool:
-        """Whether somebody took a pack that no commit has brought yet for a leftover."""
+    def came_too_late(self, record: Record) -> bool:
+        """Whether a pack that no commit has brought yet was taken for a leftover, or its epoch is retired."""
         name = pack_name(record.object_id)
-        return name in self.doomed or name in self.deleted
+        return name in self.doomed or name in self.deleted or record.epoch <= self.retired
 
     def packs_after(self, type: str, body: Body, new: int) -> int:
         """How many packs there will be after a commit that brings `new` ones."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -46,6 +46,7 @@ class Writer(Blobs):
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
+        self._state = vault.state
         self._packer = Packer(vault.remote, vault.keys)
         self._turn = threading.RLock()
         self._own = Index()
@@ -87,6 +88,15 @@ class Writer(Blobs):
             if self._own.spots(blob_id):
                 return self._reader.load(kind, blob_id)
         return self._vault.load(kind, blob_id)
+
+    def load_many(self, kind: str, blob_ids: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+        """As `Blobs.load_many`."""
+        with self._turn:
+            wanted = set(blob_ids)
+            own = {one for one in wanted if one in self._pending or self._own.spots(one)}
+        yield from self._vault.load_many(kind, wanted - own)
+        for blob_id in own:
+            yield blob_id, self.load(kind, blob_id)
 
     def _has(self, blob_id: bytes) -> bool:
         found = (
@@ -150,8 +160,13 @@ class Writer(Blobs):
         self._put(lambda _: Proposal("packs", {}, records))
 
     def _put(self, propose: Callable[[State], Proposal]) -> Commit:
+        def with_our_state(state: State) -> Proposal:
+            if state is not self._state:  # read anew: what was deleted meanwhile is not known
+                raise Stale("vault-pruned-meanwhile")
+            return propose(state)
+
         try:
-            found = self._vault.put(propose)
+            found = self._vault.put(with_our_state)
         except Stale as failure:
             self._failure = failure  # what we saved may be gone, whatever comes after
             raise
@@ -177,6 +192,8 @@ class Writer(Blobs):
                     self._packer.add_packed(frame.kind, frame.id, frame.packed)
             except Damaged:
                 raise Stale("vault-pruned-meanwhile") from None
+        if needed:
+            raise Stale("vault-pruned-meanwhile")
         self._flush()
 
     def close(self) -> None:

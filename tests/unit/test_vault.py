@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from loanhub import VAULT_MARKER
 from loanhub.errors import Damaged, LoanHubError, Misconfigured, NotAllowed, NotFound, Stale, Usage
-from loanhub.keys import Keyring
+from loanhub.keys import Keyring, Secret
+from loanhub.testing.remotes import PLAIN
 from sync_agent.vault import Vault, bases, keys, packing, writer
 from sync_agent.vault.names import START, object_in
 from tests.faults.remotes import AgingRemote
@@ -296,6 +298,25 @@ def test_a_changed_passphrase_is_a_new_object_and_the_old_one_stops_working(remo
     assert restored(Vault.open(remote, "新的口令"), made) == [b"kept"]
 
 
+def test_slots_changed_by_turns_are_all_kept(remote: AgingRemote) -> None:
+    one, two = new_vault(remote), reopened(remote)
+    for number, vault in enumerate((one, two, one, two)):
+        vault.rekey(lambda keyring, n=number: keyring.add_slot("key-file", bytes([n]) * 32))  # type: ignore[misc]
+    for number in range(4):
+        Vault.open(remote, Secret(bytes([number]) * 32))
+
+
+def test_a_storage_that_ignores_conditions_is_not_overwritten_by_one_writer() -> None:
+    remote = AgingRemote(able=attrs.evolve(PLAIN, conditional_put=False))
+    vault = new_vault(remote)
+    first = snapshot(vault, [b"1"])
+    second = snapshot(reopened(remote), [b"2"])
+    third = snapshot(vault, [b"3"])
+    with pytest.raises(Usage, match="vault-exists"):
+        new_vault(remote)
+    assert whole(reopened(remote), {first.sequence: [b"1"], second.sequence: [b"2"], third.sequence: [b"3"]})
+
+
 def test_two_machines_that_change_slots_do_not_lose_each_others_change(remote: AgingRemote) -> None:
     one = new_vault(remote)
     two = reopened(remote)
@@ -396,8 +417,7 @@ def test_a_commit_replaced_behind_the_pin_is_found_out(remote: AgingRemote, tmp_
 
 def test_a_keyring_that_goes_back_is_found_out(remote: AgingRemote, tmp_path: Path) -> None:
     vault = new_vault(remote, cache=tmp_path)
-    vault.keyring.rewrap(vault.keyring.slots[0].id, "新的口令")
-    snapshot(vault, [b"kept"])
+    vault.rekey(lambda keyring: keyring.rewrap(keyring.slots[0].id, "新的口令"))
     remote.delete("k/0000000001")
     with pytest.raises(Damaged, match="vault-keys-rolled-back"):
         reopened(remote, cache=tmp_path)

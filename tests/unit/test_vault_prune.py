@@ -11,6 +11,7 @@ from sync_agent.vault import Commit, Vault, bases, packing
 from sync_agent.vault.checking import verify
 from sync_agent.vault.pruning import make_plan, prune, sweep
 from sync_agent.vault.rotation import reencrypt
+from sync_agent.vault.writer import Proposal
 from tests.faults.remotes import AgingRemote, FaultyRemote
 from tests.unit.vaults import (
     PASSPHRASE,
@@ -390,6 +391,20 @@ def test_a_machine_that_stayed_open_while_history_was_cut_makes_its_backup_again
         snapshot(open_all_the_time, [b"new"])
     second = snapshot(open_all_the_time, [b"new"])
     assert whole(reopened(remote), {first.sequence: [b"kept"], second.sequence: [b"new"]})
+
+
+def test_a_backup_that_began_before_an_epoch_was_retired_is_made_again(remote: AgingRemote) -> None:
+    vault, slow = new_vault(remote), reopened(remote)
+    snapshot(vault, contents(1, 2))
+    with slow.writer() as session:
+        blob_id = session.save("data", b"sealed under the old epoch")
+        session.load("data", blob_id)
+        vault.add_epoch()
+        remote.clock -= WEEK  # the pack of the slow one is not yet old enough to be taken for a leftover
+        reencrypt(vault)
+        vault.put(lambda _: Proposal("epoch-retired", {"epoch": 1, "objects": 0, "floor": 1}))
+        with pytest.raises(Stale, match="vault-pruned-meanwhile"):
+            session.commit({})
 
 
 def test_a_second_rotation_leaves_nothing_of_the_first(remote: AgingRemote) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from loanhub.acts import Act, Books, Facts, param
+    from loanhub.cli.faults import usage_of
+    from loanhub.cli.unlocking import kept_secret
     from loanhub.entities import (
         Collateral,
         CreditRecord,
@@ -39,16 +41,19 @@ if TYPE_CHECKING:
     from loanhub.files import remote_name, safe_name, saying_full, write_atomically, write_new
     from loanhub.hookspecs import hookimpl
     from loanhub.keys import (
+        DamagedSlot,
         Keyring,
         Place,
         SealKey,
         Secret,
         VaultObject,
         bind,
+        new_key_file,
         new_signing_key,
         new_vault_object,
         open_sealed,
         public_key,
+        read_key_file,
         read_vault_object,
         seal,
         sign,
@@ -57,6 +62,7 @@ if TYPE_CHECKING:
     )
     from loanhub.kinds import (
         VAULT_MARKER,
+        Backup,
         Capabilities,
         Channel,
         Delivery,
@@ -78,12 +84,28 @@ if TYPE_CHECKING:
     from loanhub.records import Columns, Cursor, Diff, Order, Probe, Query, Record, Test
     from loanhub.rules import RowView, rule
     from loanhub.schema import Column, Schema, Table
+    from loanhub.settings import Home
     from loanhub.sheets import CellKind, Claim, Sheet, block
-    from loanhub.system import drives, open_plain, range_is_taken, reserved_name, share_range, sync_folder
+    from loanhub.system import (
+        drives,
+        is_kept_name,
+        lock,
+        make_private,
+        open_plain,
+        private_folder,
+        range_is_taken,
+        ready_console,
+        share_range,
+        stop_event,
+        sync_folder,
+    )
+    from loanhub.texts import LANGS, Lang, Message, render, say
 
 __all__ = [
+    "LANGS",
     "VAULT_MARKER",
     "Act",
+    "Backup",
     "Books",
     "Busy",
     "Capabilities",
@@ -97,6 +119,7 @@ __all__ = [
     "Cursor",
     "Customer",
     "Damaged",
+    "DamagedSlot",
     "Delivery",
     "Diff",
     "Document",
@@ -108,13 +131,16 @@ __all__ = [
     "FollowUp",
     "Format",
     "Head",
+    "Home",
     "Instalment",
     "Interrupted",
     "Keyring",
+    "Lang",
     "Letter",
     "Line",
     "Loan",
     "LoanHubError",
+    "Message",
     "Misconfigured",
     "NotAllowed",
     "NotFound",
@@ -153,24 +179,35 @@ __all__ = [
     "drives",
     "field",
     "hookimpl",
+    "is_kept_name",
+    "kept_secret",
+    "lock",
+    "make_private",
+    "new_key_file",
     "new_signing_key",
     "new_vault_object",
     "open_plain",
     "open_sealed",
     "param",
+    "private_folder",
     "public_key",
     "range_is_taken",
+    "read_key_file",
     "read_vault_object",
+    "ready_console",
     "remote_name",
-    "reserved_name",
+    "render",
     "rule",
     "safe_name",
+    "say",
     "saying_full",
     "seal",
     "share_range",
     "sign",
     "signed_by",
+    "stop_event",
     "sync_folder",
+    "usage_of",
     "vault_object",
     "write_atomically",
     "write_new",
@@ -178,22 +215,28 @@ __all__ = [
 
 _ROOMS = {
     "acts": "Act Books Facts param",
+    "cli.faults": "usage_of",
+    "cli.unlocking": "kept_secret",
     "entities": "Collateral CreditRecord Customer Document Entity FollowUp Instalment Loan Receipt Relation",
     "errors": "Busy Damaged Interrupted LoanHubError Misconfigured NotAllowed NotFound Refused Stale Usage "
     "Waiting",
     "fields": "Field FieldType Privacy WriteRule field",
     "files": "remote_name safe_name saying_full write_atomically write_new",
     "hookspecs": "hookimpl",
-    "keys": "Keyring Place SealKey Secret VaultObject bind new_signing_key new_vault_object open_sealed "
-    "public_key read_vault_object seal sign signed_by vault_object",
-    "kinds": "VAULT_MARKER Capabilities Channel Delivery Fault Format Head Letter Line Outcome Remote "
+    "keys": "DamagedSlot Keyring Place SealKey Secret VaultObject bind new_key_file new_signing_key "
+    "new_vault_object open_sealed public_key read_key_file read_vault_object seal sign signed_by "
+    "vault_object",
+    "kinds": "VAULT_MARKER Backup Capabilities Channel Delivery Fault Format Head Letter Line Outcome Remote "
     "RemoteKind Rule RuleMeta Store StoreKind Stored",
     "plugins": "Plugins",
     "records": "Columns Cursor Diff Order Probe Query Record Test",
     "rules": "RowView rule",
     "schema": "Column Schema Table",
+    "settings": "Home",
     "sheets": "CellKind Claim Sheet block",
-    "system": "drives open_plain range_is_taken reserved_name share_range sync_folder",
+    "system": "drives is_kept_name lock make_private open_plain private_folder range_is_taken ready_console "
+    "share_range stop_event sync_folder",
+    "texts": "LANGS Lang Message render say",
 }
 
 

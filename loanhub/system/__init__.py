@@ -14,7 +14,7 @@ from pathlib import Path
 
 from loanhub.system.branch import here
 from loanhub.system.console import ready_console
-from loanhub.system.homes import home_problem, reserved_name
+from loanhub.system.homes import home_problem, is_kept_name, reserved_name
 from loanhub.system.locks import Owner, lock, lock_owner
 from loanhub.system.processes import Child, forbid_network, spawn
 from loanhub.system.shapes import Death, Footprint, KeyStore, Limits
@@ -32,6 +32,7 @@ __all__ = [
     "footprint",
     "forbid_network",
     "home_problem",
+    "is_kept_name",
     "key_store",
     "limit_self",
     "lock",

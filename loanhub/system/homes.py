@@ -74,3 +74,8 @@ def _cloud_name(part: str) -> bool:
 def reserved_name(name: str) -> bool:
     """Whether Windows keeps this name for itself (CON, NUL.xlsx) or would change it (a dot at the end)."""
     return name.endswith((".", " ")) or _DEVICES.fullmatch(name.partition(".")[0].rstrip()) is not None
+
+
+def is_kept_name(name: str) -> bool:
+    """Whether a file cannot be called so on this system."""
+    return here.RESERVES_NAMES and reserved_name(name)

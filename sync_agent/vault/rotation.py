@@ -13,7 +13,6 @@ from attrs import frozen
 
 from loanhub import Damaged, NotFound
 from sync_agent.vault import sealed
-from sync_agent.vault.commits import Commit
 from sync_agent.vault.copying import frames_of
 from sync_agent.vault.history import read_link
 from sync_agent.vault.index import PackFacts
@@ -30,11 +29,13 @@ PACKS_AT_ONCE: Final = 16
 
 @frozen
 class Rotated:
-    """How far it got: packs still under older epochs, objects waiting for the grace, and the statement."""
+    """How far it got: packs still under older epochs, objects that wait for their grace, and whether the
+    vault states by now that nothing live is under an older epoch.
+    """
 
     packs_left: int
     waiting: int
-    retired: Commit | None
+    stated: bool
 
 
 def _always(left: int) -> bool:
@@ -45,7 +46,7 @@ def reencrypt(vault: Vault, *, grace: timedelta = GRACE, go_on: Callable[[int], 
     """Copies packs of older epochs into new ones, deletes the old after the grace, and states the end.
 
     `go_on` is told before each step how many packs are left and may answer False. Run it again until
-    `retired` is there. Raises Damaged for a pack that does not open (verify names it), and Damaged
+    `stated`. Raises Damaged for a pack that does not open (verify names it), and Damaged
     `vault-not-whole`.
     """
     vault.catch_up()
@@ -53,14 +54,15 @@ def reencrypt(vault: Vault, *, grace: timedelta = GRACE, go_on: Callable[[int], 
         raise Damaged("vault-not-whole")
     while left := _old_packs(vault.state):
         if not go_on(len(left)):
-            return Rotated(len(left), len(vault.state.doomed), None)
+            return Rotated(len(left), len(vault.state.doomed), stated=False)
         _copy_some(vault)
     if _old_bases(vault) or _old_commits(vault):
         vault.put(lambda _: Proposal("packs", {}, whole_base=True))
         _doom_old_bases(vault)
     sweep(vault, grace=grace)
-    retired = _retire(vault)
-    return Rotated(0, len(vault.state.doomed), retired)
+    _retire(vault)
+    state = vault.state
+    return Rotated(0, len(state.doomed), stated=state.retired >= state.epoch - 1)
 
 
 def _old_packs(state: State) -> list[PackFacts]:
@@ -117,11 +119,11 @@ def _doom_old_bases(vault: Vault) -> None:
         vault.put(lambda _: Proposal("prune-plan", {"objects": sorted(names), "reason": "epoch"}))
 
 
-def _retire(vault: Vault) -> Commit | None:
+def _retire(vault: Vault) -> None:
     """States that nothing live is under an older epoch, once every object was looked at."""
     state = vault.state
     if state.retired >= state.epoch - 1 or _old_packs(state) or _old_bases(vault) or _old_commits(vault):
-        return None
+        return
     names = [
         one.name
         for prefix in (PACKS, BASES)
@@ -129,9 +131,9 @@ def _retire(vault: Vault) -> Commit | None:
         if object_in(one.name) is not None
     ]
     if any(_is_old(vault, name) for name in names):
-        return None  # it waits for its grace, or for a prune
+        return  # it waits for its grace, or for a prune
     body = {"epoch": state.epoch - 1, "objects": len(names), "floor": state.base_sequence + 1}
-    return vault.put(lambda _: Proposal("epoch-retired", body))
+    vault.commit("epoch-retired", body)
 
 
 def _is_old(vault: Vault, name: str) -> bool:

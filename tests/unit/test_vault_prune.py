@@ -336,18 +336,16 @@ def test_reencryption_ends_in_a_statement_that_nothing_uses_the_old_epoch(
         expected[snapshot(vault, pieces).sequence] = pieces
     vault.add_epoch()
     halted = reencrypt(vault, go_on=lambda left: left > 30)
-    assert halted.packs_left == 26
-    assert halted.retired is None
+    assert (halted.packs_left, halted.stated) == (26, False)
     assert whole(reopened(remote), expected)
     waiting = reencrypt(reopened(remote))
-    assert waiting.packs_left == 0
+    assert (waiting.packs_left, waiting.stated) == (0, False)
     assert waiting.waiting > 42
-    assert waiting.retired is None
     remote.wait(WEEK)
     vault = reopened(remote)
-    retired = reencrypt(vault).retired
-    assert retired is not None
-    assert retired.body["epoch"] == 1
+    assert reencrypt(vault).stated
+    statement = next(vault.commits(newest_first=True))
+    assert (statement.type, statement.body["epoch"]) == ("epoch-retired", 1)
     assert whole(reopened(remote), expected)
     remote.wait(WEEK)
     assert sweep(vault) >= 21  # the history nobody needs
@@ -356,7 +354,7 @@ def test_reencryption_ends_in_a_statement_that_nothing_uses_the_old_epoch(
     again = reopened(remote)
     assert whole(again, expected)
     assert verify(again, read_data=True) == ()
-    assert reencrypt(again).retired is None
+    assert reencrypt(again).stated
     assert whole(reopened(remote), expected)
 
 

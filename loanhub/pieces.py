@@ -1,11 +1,12 @@
-"""Any piece of a name or an address looked up: which customers have which two characters in a row.
+"""Any piece of a name or an address looked up: which customers have which characters there.
 
 A gram is a letter that says where it stands, and characters that follow each other there:
 
     a望湖   two characters of an address, home or registered     a88号  three, where the first two are digits
-    n张三   two characters of a name                             s张    the first character of a name
+    n三     a character of a name                                s张    the first character of a name
 
-Numbers need the three: of two digits there are so few that every town has them all. For each gram and block
+Numbers need the three: of two digits there are so few that every town has them all. Pairs of a name would be
+ten times as many rows, and are rarely needed: names alone have search keys. For each gram and block
 of 65,536 ids a row or several hold the ids, as offsets of two bytes or, from 4,096 ids on, as one bit for
 each id of the block. Who has all grams of a piece nearly always has the piece; the record itself tells.
 Rows are derived: they can be dropped and built again from the records at any time.
@@ -62,7 +63,7 @@ def address_grams(text: str) -> set[str]:
 
 def name_grams(text: str) -> set[str]:
     """The grams of a piece of a name; a single character is looked for at the beginning only."""
-    return {f"s{text}"} if len(text) == 1 else {f"n{a}{b}" for a, b in pairwise(text)}
+    return {f"s{text}"} if len(text) == 1 else {f"n{character}" for character in text}
 
 
 # -- rows of many records ------------------------------------------------------------------------------
@@ -73,7 +74,7 @@ def rows(frame: pl.DataFrame) -> pl.DataFrame:
     found = [pl.DataFrame(schema=SHAPE)]
     for (block,), some in frame.group_by(pl.col("id") // BLOCK, maintain_order=True):
         addresses, names = _texts(some, *ADDRESSES), _texts(some, "name")
-        runs = [*_runs(addresses, " aa", _in_address), *_runs(names, "sn", _in_name)]
+        runs = [*_runs(addresses, " aa", _in_address), *_runs(names, "ns", _in_name)]
         made = [(gram, block, ids) for gram, ids in sorted(runs)]
         found.append(pl.DataFrame(made, schema=SHAPE, orient="row"))
     return pl.concat(found)
@@ -99,9 +100,9 @@ def _in_address(characters: Any, numbers: Any) -> Iterator[Spots]:
 
 
 def _in_name(characters: Any, numbers: Any) -> Iterator[Spots]:
-    pairs = (numbers[:-1] << 2 * WIDTH) | (numbers[1:] << WIDTH)
-    yield pairs, (characters[:-1] != LINE) & (characters[1:] != LINE)
-    yield numbers << 2 * WIDTH, np.append([LINE], characters[:-1]) == LINE
+    yield numbers << 2 * WIDTH, characters != LINE
+    end = numbers[-1]  # of the last line; a first character is a pair with the end of the line before
+    yield (end << 2 * WIDTH) | (numbers << WIDTH), np.append([LINE], characters[:-1]) == LINE
 
 
 def _runs(texts: pl.DataFrame, letters: str, cut: Callable[[Any, Any], Iterator[Spots]]) -> Iterator[Run]:
@@ -124,7 +125,7 @@ def _runs(texts: pl.DataFrame, letters: str, cut: Callable[[Any, Any], Iterator[
     for code, ids in _grouped(found):
         places = (code >> 2 * WIDTH, code >> WIDTH & MOST, code & MOST)
         gram = "".join(chr(known[place - 1]) for place in places if place)
-        yield letters[len(gram) - 1] + gram, ids
+        yield letters[len(gram) - 1] + gram.lstrip("\n"), ids
 
 
 def _grouped(found: Any) -> Iterator[tuple[int, bytes]]:

@@ -20,7 +20,8 @@ import re
 import unicodedata
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from functools import cache, reduce
+from operator import add
 from typing import Any, Final
 
 import polars as pl
@@ -35,6 +36,9 @@ LONGEST: Final = 24
 
 LETTERS: Final = "diklmnux"
 """The letters of all tokens, in order."""
+
+SHORT_NAME: Final = 4
+"""Characters that the name of a person has at most, as a rule."""
 
 _SURNAMES: Final = {"单": "s", "曾": "z", "解": "x", "仇": "q", "查": "z", "朴": "p", "区": "o", "乐": "y"}
 """Characters read otherwise when they are a surname."""
@@ -114,24 +118,24 @@ def _name_tokens(ids: pl.Series, names: pl.Series) -> list[pl.DataFrame]:
         inner = pl.Series("token", [s[1:] for s in several], dtype=pl.List(pl.String))
         long = others.with_columns(inner).explode("token", empty_as_null=True).drop_nulls()
         found.append(_tokens("m", long["id"], long["token"]))
-    simple = chinese & (names.str.len_chars() <= 4)
-    found.append(_tokens("i", ids.filter(simple), _initials(names.filter(simple))))
-    odd = names.set(simple, None)
-    found.append(_tokens("i", ids, pl.Series("token", [initials(n) if n else None for n in odd], pl.String)))
-    return [*found[:-2], *(part.filter(pl.col("token").str.len_chars() > 3) for part in found[-2:])]
+    letters = [_tokens("i", others["id"], pl.Series([initials(n) for n in others["token"]], dtype=pl.String))]
+    short = names.str.len_chars() <= SHORT_NAME
+    for some in (chinese & short, chinese & ~short):  # of a few long names all places are looked at
+        letters.append(_tokens("i", ids.filter(some), _initials(names.filter(some))))
+    return [*found, *(part.filter(pl.col("token").str.len_chars() > 3) for part in letters)]
 
 
 def _initials(names: pl.Series) -> pl.Series:
-    """`initials` of short Chinese names, a place at a time over the distinct characters there."""
-    letters = []
-    for place in range(4):
+    """`initials` of Chinese names, a place at a time over the distinct characters there."""
+    letters = [names.str.slice(0, 0)]
+    for place in range(int(names.str.len_chars().max() or 0)):  # type: ignore[arg-type]
         character = names.str.slice(place, 1)
         distinct = character.unique().drop_nulls().to_list()
         read = {c: (_SURNAMES.get(c) if place == 0 else None) or (_initial(c) if c else "") for c in distinct}
         letters.append(
             character.replace_strict(read, default="", return_dtype=pl.String) if read else character
         )
-    return letters[0] + letters[1] + letters[2] + letters[3]
+    return reduce(add, letters)
 
 
 def _suffixes(ids: pl.Series, names: pl.Series) -> list[pl.DataFrame]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
@@ -94,13 +94,18 @@ class BlobReader:
 
     # Many -----------------------------------------------------------------------------------------------
 
-    def load_many(self, kind: str, blob_ids: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
-        """As `Blobs.load_many`: neighbours are read together, a few spans at once, in about 40 MiB."""
+    def load_many(
+        self, kind: str, blob_ids: Iterable[bytes], singly: Callable[[str, bytes], bytes]
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """As `Blobs.load_many`: neighbours are read together, a few spans at once, in about 40 MiB.
+
+        Where that fails, each blob is asked of `singly`.
+        """
         with ThreadPoolExecutor(_AT_ONCE, "vault-read") as pool:
             running: deque[Future[list[tuple[bytes, bytes]]]] = deque()
             try:
                 for span in self._spans(blob_ids):
-                    running.append(pool.submit(self._load_span, kind, span))
+                    running.append(pool.submit(self._load_span, kind, span, singly))
                     if len(running) > _AT_ONCE:
                         yield from running.popleft().result()
                 while running:
@@ -109,7 +114,9 @@ class BlobReader:
                 for future in running:
                     future.cancel()
 
-    def _load_span(self, kind: str, span: _Span) -> list[tuple[bytes, bytes]]:
+    def _load_span(
+        self, kind: str, span: _Span, singly: Callable[[str, bytes], bytes]
+    ) -> list[tuple[bytes, bytes]]:
         found = []
         try:
             stored = memoryview(
@@ -119,8 +126,8 @@ class BlobReader:
                 at = spot.offset - span.start
                 part = stored[at : at + spot.length]
                 found.append((blob_id, self._open(NUMBER_OF[kind], blob_id, spot.offset, part, span.pack)))
-        except Damaged:  # each by itself: another copy may be whole, and the error names what is not
-            return [(blob_id, self.load(kind, blob_id)) for blob_id, _ in span.blobs]
+        except Damaged:  # another copy may be whole, and the error names what is not
+            return [(blob_id, singly(kind, blob_id)) for blob_id, _ in span.blobs]
         return found
 
     def _spans(self, blob_ids: Iterable[bytes]) -> Iterator[_Span]:

@@ -194,7 +194,7 @@ class Vault:
 
     def load_many(self, kind: str, blob_ids: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
         """As `Blobs.load_many`."""
-        return self._reader.load_many(kind, blob_ids)
+        return self._reader.load_many(kind, blob_ids, self.load)
 
     def known(self, kind: str, blob_id: bytes) -> bool:  # noqa: ARG002  # the id says the kind too
         """Whether the blob is stored, counts, and is not about to be deleted."""

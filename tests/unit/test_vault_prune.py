@@ -16,6 +16,7 @@ from tests.faults.remotes import AgingRemote, FaultyRemote
 from tests.unit.vaults import (
     PASSPHRASE,
     contents,
+    listed,
     needs_of,
     new_vault,
     reopened,
@@ -171,6 +172,20 @@ def test_a_backup_that_relied_on_doomed_content_copies_it_or_is_made_again(
     remote.wait(WEEK)
     pruned(vault)
     assert whole(reopened(remote), {made.sequence: pieces})
+
+
+def test_a_restore_goes_on_when_another_machine_moves_the_content_meanwhile(remote: AgingRemote) -> None:
+    vault, other = new_vault(remote), reopened(remote)
+    pieces = contents(20, 10)
+    first, second = snapshot(vault, pieces), snapshot(vault, pieces[:3])
+    other.catch_up()
+    vault.forget([first.sequence])
+    for _ in range(2):
+        remote.wait(WEEK)
+        pruned(vault)
+    ids = listed(vault, second)
+    assert dict(other.load_many("data", ids)) == dict(zip(ids, pieces[:3], strict=True))
+    assert restored(reopened(remote), second) == pieces[:3]
 
 
 def test_a_prune_that_is_overtaken_by_a_backup_looks_again(

@@ -118,10 +118,11 @@ def _name_tokens(ids: pl.Series, names: pl.Series) -> list[pl.DataFrame]:
         inner = pl.Series("token", [s[1:] for s in several], dtype=pl.List(pl.String))
         long = others.with_columns(inner).explode("token", empty_as_null=True).drop_nulls()
         found.append(_tokens("m", long["id"], long["token"]))
-    letters = [_tokens("i", others["id"], pl.Series([initials(n) for n in others["token"]], dtype=pl.String))]
-    short = names.str.len_chars() <= SHORT_NAME
-    for some in (chinese & short, chinese & ~short):  # of a few long names all places are looked at
-        letters.append(_tokens("i", ids.filter(some), _initials(names.filter(some))))
+    short = names.str.len_chars() <= SHORT_NAME  # only of the few others more places are looked at
+    groups = (chinese & short, chinese & ~short)
+    letters = [_tokens("i", ids.filter(some), _initials(names.filter(some))) for some in groups]
+    odd = pl.Series([initials(n) for n in others["token"]], dtype=pl.String)
+    letters.append(_tokens("i", others["id"], odd))
     return [*found, *(part.filter(pl.col("token").str.len_chars() > 3) for part in letters)]
 
 

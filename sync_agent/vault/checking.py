@@ -26,7 +26,8 @@ from sync_agent.vault.state import State
 from sync_agent.vault.vault import Vault
 from sync_agent.vault.writer import Proposal
 
-_AT_ONCE: Final = 4
+_READ_AT_ONCE: Final = 2
+_ASKED_AT_ONCE: Final = 8
 Progress = Callable[[int, int], object]
 
 
@@ -114,7 +115,8 @@ class _Check:
             pack = state.index.packs[number]
             return pack, self._pack(pack, contents, number, read_data=read_data)
 
-        with ThreadPoolExecutor(_AT_ONCE, "vault-verify") as pool:
+        at_once = _READ_AT_ONCE if read_data else _ASKED_AT_ONCE
+        with ThreadPoolExecutor(at_once, "vault-verify") as pool:
             for pack, found in pool.map(check, there):
                 done += pack.size
                 progress(done, total)
@@ -167,16 +169,16 @@ class _Contents:
 
 
 def mend(vault: Vault) -> Commit | None:
-    """Takes the packs of commits that are lost back into the index, so that everything counts again.
+    """Gives up commits that are lost, and takes the packs they brought back into the index.
 
-    The snapshot that stood in a lost commit stays lost: try first to bring its object back from a second
-    remote. None: nothing was lost.
+    From then on the vault is whole again. A snapshot that stood in a lost commit stays lost: try first to
+    bring its object back from a second remote. None: nothing was lost.
     """
     if vault.state.whole:
         return None
 
     def propose(state: State) -> Proposal:
         state.recover()
-        return Proposal("packs", {}, whole_base=True)
+        return Proposal("packs", {}, whole_base=True, dead=frozenset(state.holes))
 
     return vault.put(propose)

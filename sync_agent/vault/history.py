@@ -13,7 +13,7 @@ from attrs import define, field, frozen
 from loanhub import Damaged, LoanHubError, NotFound, Remote
 from sync_agent.vault.bases import read_base
 from sync_agent.vault.commits import Commit, open_commit
-from sync_agent.vault.findings import DAMAGED, Finding, finding_of
+from sync_agent.vault.findings import DAMAGED, MISSING, Finding, finding_of
 from sync_agent.vault.head import last_of
 from sync_agent.vault.keys import VaultKeys
 from sync_agent.vault.names import COMMITS, PACKS, commit_name, object_in, sequence_in
@@ -110,7 +110,7 @@ class Reading:
     def take(self, state: State, link: Stored) -> None:
         """Takes the next number into the state, readable or not. Raises Damaged `vault-forked`."""
         if link.commit is None:
-            self.findings.append(Finding(commit_name(link.sequence), DAMAGED if link.hash else "missing"))
+            self.findings.append(Finding(commit_name(link.sequence), DAMAGED if link.hash else MISSING))
             state.skip(link.sequence, link.hash or "")
             return
         self._check(state, link.commit)
@@ -121,8 +121,9 @@ class Reading:
     def _check(self, state: State, commit: Commit) -> None:
         """The commit follows what stands before it; numbers that do not open are accounted for."""
         unread = set(state.dead)
-        if unread - set(commit.dead):
+        if holes := unread - set(commit.dead):
             state.whole = False
+            state.holes |= holes
         if unread:
             dead = {commit_name(sequence) for sequence in unread & set(commit.dead)}
             self.findings[:] = [one for one in self.findings if one.name not in dead]
@@ -138,10 +139,12 @@ class Reading:
 
     def check_links(self, first: int, last: int) -> None:
         """Every commit of `first`..`last` follows the one before. Raises Damaged `vault-forked`."""
+        before = self.link(first)
         for sequence in range(first + 1, last + 1):
-            before, link = self.link(sequence - 1), self.link(sequence)
+            link = self._links.get(sequence) or read_link(self.remote, self.keys, sequence)
             if link.commit is not None and before.commit is not None and link.commit.previous != before.hash:
                 self._forked(sequence)
+            before = link
 
     def _forked(self, sequence: int) -> None:
         """Commit `sequence` does not follow the one before, which was put there in place of another."""

@@ -7,24 +7,27 @@ from sync_agent.vault.client import Pin
 from sync_agent.vault.commits import KeyringMark
 from sync_agent.vault.history import Reading
 from sync_agent.vault.keys import VaultKeys
-from sync_agent.vault.names import keyring_name
+from sync_agent.vault.names import commit_name, keyring_name
 from sync_agent.vault.state import State
 
 
 def check_pin(reading: Reading, state: State, pin: Pin | None) -> None:
     """The chain still holds the head that was seen last, and leads from it to the present one.
 
-    Raises Damaged `vault-rolled-back`, `vault-forked`.
+    Raises Damaged `vault-rolled-back`, `vault-forked`, `vault-object-damaged`.
     """
     if pin is None or pin.sequence < state.floor:
         return
     if reading.head < pin.sequence:
         raise Damaged("vault-rolled-back", head=reading.head, pinned=pin.sequence)
-    found = reading.link(pin.sequence).hash
+    found = reading.link(pin.sequence) if pin.sequence else None
     if found is None:
+        return
+    if found.hash is None:
         raise Damaged("vault-rolled-back", head=reading.head, pinned=pin.sequence)
-    if found != pin.hash:
-        raise Damaged("vault-forked", name=f"c/{pin.sequence:010}")
+    if found.hash != pin.hash:
+        code = "vault-object-damaged" if found.commit is None else "vault-forked"
+        raise Damaged(code, name=commit_name(pin.sequence))
     reading.check_links(pin.sequence, reading.head)
 
 

@@ -5,6 +5,7 @@ Runs in steps that can be stopped at any moment; a later run goes on where the v
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
@@ -36,6 +37,10 @@ class Rotated:
     packs_left: int
     waiting: int
     stated: bool
+
+
+class _Overtaken(Exception):
+    """Somebody committed after the look: another run looks again."""
 
 
 def _always(left: int) -> bool:
@@ -124,6 +129,7 @@ def _retire(vault: Vault) -> None:
     state = vault.state
     if state.retired >= state.epoch - 1 or _old_packs(state) or _old_bases(vault) or _old_commits(vault):
         return
+    looked_at = state.sequence
     names = [
         one.name
         for prefix in (PACKS, BASES)
@@ -133,7 +139,14 @@ def _retire(vault: Vault) -> None:
     if any(_is_old(vault, name) for name in names):
         return  # it waits for its grace, or for a prune
     body = {"epoch": state.epoch - 1, "objects": len(names), "floor": state.base_sequence + 1}
-    vault.commit("epoch-retired", body)
+
+    def propose(now: State) -> Proposal:
+        if now.sequence != looked_at:
+            raise _Overtaken
+        return Proposal("epoch-retired", body)
+
+    with contextlib.suppress(_Overtaken):
+        vault.put(propose)
 
 
 def _is_old(vault: Vault, name: str) -> bool:

@@ -41,6 +41,8 @@ class State:
     """(commit, record) of the packs since the base, for the next one."""
     whole: bool = True
     """Whether every commit that counts was read. If not, nothing may be deleted and no base written."""
+    holes: set[int] = field(factory=set)
+    """Numbers that do not open and that no commit lists as dead."""
     lost: list[Record] = field(factory=list)
     """Packs whose commit could not be read, known by their own directories."""
     pruned: int = 0

@@ -260,9 +260,8 @@ class Vault:
             proposal.type, proposal.body, [record.to_bytes() for record in new],
             state.packs_after(proposal.type, proposal.body, len(new)), state.unannounced,
         )  # fmt: skip
-        link = Link(
-            state.sequence + 1, state.hash, tuple(state.dead), self._mark(), self._device, self._now()
-        )
+        dead = tuple(sorted(proposal.dead.union(state.dead)))
+        link = Link(state.sequence + 1, state.hash, dead, self._mark(), self._device, self._now())
         commit, stored = seal_commit(self.keys, draft, link)
         if not put_settled(self.remote, commit_name(commit.sequence), stored):
             return None

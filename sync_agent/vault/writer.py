@@ -39,6 +39,8 @@ class Proposal:
     records: tuple[Record, ...] = ()
     whole_base: bool = False
     """Publish a base in which every record is written anew."""
+    dead: frozenset[int] = frozenset()
+    """Numbers to be given up besides those seen since the last commit."""
 
 
 class Writer(Blobs):

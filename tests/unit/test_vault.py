@@ -276,6 +276,18 @@ def test_a_home_whose_keyring_is_older_than_the_vaults_is_told(remote: AgingRemo
         Vault.open(remote, Keyring.open(path, PASSPHRASE))
 
 
+def test_a_pinned_commit_that_rots_is_named_and_the_rest_can_be_read(
+    remote: AgingRemote, tmp_path: Path
+) -> None:
+    vault = new_vault(remote, cache=tmp_path)
+    first = snapshot(vault, [b"1"])
+    snapshot(vault, [b"2"])
+    remote.replace("c/0000000002", remote.get("c/0000000002")[:-1])
+    with pytest.raises(Damaged, match=r"vault-object-damaged \(name=c/0000000002\)"):
+        reopened(remote, cache=tmp_path)
+    assert reopened(remote, cache=tmp_path, salvage=True).snapshots == (first,)
+
+
 def test_rot_in_the_padding_of_a_commit_is_damage_and_no_fork(remote: AgingRemote, tmp_path: Path) -> None:
     vault = new_vault(remote, cache=tmp_path)
     first = snapshot(vault, [b"1"])

@@ -193,6 +193,7 @@ def test_a_vault_that_lost_a_commit_is_mended_and_loses_nothing_more(
     assert again.state.whole
     assert whole(again, expected)
     assert mend(again) is None
+    assert verify(again, read_data=True) == ()
     pieces = contents(5, 3, 200)  # what commit 6 brought is there to be used again
     before = len(remote.names("p/"))
     expected[snapshot(again, pieces).sequence] = pieces

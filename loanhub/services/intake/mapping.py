@@ -86,7 +86,14 @@ def fingerprint(table: Table) -> str:
 
 
 def _sample(table: Table) -> pl.DataFrame:
-    return table.sheet.cells(list(table.headers)).filter(table.inside).head(SAMPLE)
+    """The first rows of a table; of a large sheet no more is read."""
+    sheet, columns = table.sheet, list(table.headers)
+    found = sheet.cells(columns, first=0)
+    for block in sheet.blocks:
+        if found.height >= SAMPLE:
+            break
+        found.vstack(evolve(sheet, blocks=(block,)).cells(columns).filter(table.inside), in_place=True)
+    return found.head(SAMPLE)
 
 
 def decide(table: Table, words: Words, memory: Mapping[str, Any], file: Mapping[str, Any]) -> SheetPlan:

@@ -211,12 +211,15 @@ class PageSource:
 
     def _is_unfinished(self, file: BinaryIO) -> bool:
         """Whether there is a journal to roll back, and nobody who is just writing it."""
+        left = self._has_journal() and not range_is_taken(file.fileno(), _RESERVED, 1)
+        return left and self._has_journal()  # a writer may have undone it himself just then
+
+    def _has_journal(self) -> bool:
         try:
             with open_plain(_beside(self._path, "-journal")) as journal:
-                begins = journal.read(len(_JOURNAL))
+                return journal.read(len(_JOURNAL)) == _JOURNAL
         except OSError:
             return False
-        return begins == _JOURNAL and not range_is_taken(file.fileno(), _RESERVED, 1)
 
     def _recover(self) -> None:
         """Whoever opens a database after a crash undoes what was half done. Raises what `connect` does."""

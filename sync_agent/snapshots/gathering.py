@@ -88,7 +88,8 @@ class Gatherer:
         """The entry of a root, everything in it being put away; None when there is nothing to take."""
         self._root = None
         skip = frozenset((one.st_dev, one.st_ino) for one in _stats(self.options.skip))
-        walk = Walk(_patterns(self.options, root), self.problems.append, skip)
+        lent = self.options.databases.__contains__
+        walk = Walk(_patterns(self.options, root), self.problems.append, skip, lent)
         waiting: deque[tuple[Found, _Begun]] = deque()
         for found in walk.steps(root, name):
             waiting.append((found, self._begin(found, memory) if found.step is Step.FILE else None))

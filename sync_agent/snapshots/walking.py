@@ -66,11 +66,13 @@ class Walk:
     """A walk through one root. Whatever cannot be taken is told to `report`, and the walk goes on.
 
     `skip`: (device, inode) of folders that are not entered. Links are not followed but at the root.
+    `lent`: whether a file is a database whatever its content looks like.
     """
 
     patterns: Patterns
     report: Callable[[Problem], object]
     skip: frozenset[tuple[int, int]] = frozenset()
+    lent: Callable[[Path], bool] = field(default=lambda _: False)
     _way: list[_Folder] = field(factory=list, init=False)
 
     def steps(self, root: Path, name: bytes) -> Iterator[Found]:
@@ -135,8 +137,9 @@ class Walk:
         """Whether it is a file of the database beside it."""
         for ending in BESIDE:
             if name.endswith(ending) and folder.has(base := name.removesuffix(ending)):
+                path = folder.found.path / os.fsdecode(base)
                 try:
-                    return is_database(folder.found.path / os.fsdecode(base))
+                    return self.lent(path) or is_database(path)
                 except OSError:
                     return False
         return False

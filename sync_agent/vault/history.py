@@ -80,9 +80,9 @@ class Reading:
             found = self._links[sequence] = read_link(self.remote, self.keys, sequence)
         return found
 
-    def state(self, *, bases: bool = True) -> State:
+    def state(self) -> State:
         """The state at the head. Raises Damaged `vault-forked`."""
-        state = (self._newest_base() if bases else None) or self._beginning()
+        state = self._newest_base() or self._beginning()
         for sequence in range(state.sequence + 1, self.head + 1):
             self.take(state, self.link(sequence))
         if not state.whole:

@@ -79,14 +79,6 @@ class Directory:
         ends = HEADER_BYTES + np.cumsum(self.lengths, dtype=np.uint64)
         return np.concatenate(([HEADER_BYTES], ends))[: len(self)].astype(np.uint32)
 
-    def same_as(self, other: Directory) -> bool:
-        """Whether both say the same."""
-        return bool(
-            np.array_equal(self.kinds, other.kinds)
-            and np.array_equal(self.lengths, other.lengths)
-            and np.array_equal(self.ids, other.ids)
-        )
-
     def to_bytes(self) -> bytes:
         """The columns one behind the other."""
         return self.kinds.tobytes() + self.lengths.astype(">u4").tobytes() + self.ids.tobytes()

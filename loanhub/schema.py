@@ -76,7 +76,7 @@ DERIVED: Final = (SEARCH_KEY, PIECE)
 
 INDEXES: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "customer": (("merged_into",),),
-    "relation": (("customer_id",),),
+    "relation": (("customer_id",), ("other_id",)),
     "loan": (("customer_id",),),
     "instalment": (("loan_id",),),
     "receipt": (("loan_id",),),
@@ -89,7 +89,7 @@ INDEXES: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "layout": (("fingerprint",),),
     "pending": (("state",), ("about_kind", "about_id")),
     "rating": (("customer_id",),),
-    "message": (("dedup",), ("state",)),
+    "message": (("dedup",), ("state",), ("customer_id",)),
     "sequence": (("name",),),
 }
 

@@ -26,7 +26,7 @@ from loanhub.searching import initials, keys, normal, sorted_keys
 from loanhub.services.intake.said import packed
 from loanhub.services.office.doctor import search_keys_complete
 from loanhub.services.office.reindex import reindex
-from loanhub.services.people import acts, find
+from loanhub.services.people import acts, edit, find
 from loanhub.services.people.guessing import tokens
 
 SEEDS = range(20)
@@ -341,3 +341,9 @@ def age(house: Institution) -> None:
             Columns(PIECE, grams, gone=True),
         ):
             tx.put(columns, at=house.clock.now(), line=1)
+
+
+def test_a_customer_without_a_name_is_shown_by_number(home: Institution) -> None:
+    key = home.desk().do(acts.ADD, edit.AddCustomer("无名", set=("customer_no=C-99",))).id
+    home.desk().do(WRITE, Wanted(lambda books: (evolve(books.get(Customer, key), name=""),)))
+    assert [hit.title for hit in home.desk().do(acts.FIND, find.Find("C-99")).results] == ["C-99"]

@@ -76,7 +76,7 @@ def show(books: Books, request: ShowLoan) -> Facts[LoanFile]:
         tuple(books.listed(Relation, mine, as_of=as_of)),
         tuple(books.listed(Document, mine, as_of=as_of)),
         len(books.listed(FollowUp, mine, as_of=as_of)),
-        loan.id in books.landing(Loan.KIND),
+        bool(books.landing(Loan.KIND, [loan.id])),
         as_of,
     )
     return Facts(answer, about=f"loan:{loan.id}")

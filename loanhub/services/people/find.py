@@ -124,7 +124,7 @@ def _hit(seen: _Seen) -> Hit:
     record, how = match.record, MATCHES[match.guess.rank]
     if isinstance(record, Loan):
         return Hit(Loan.KIND, record.id, _loan_title(record, person), match.why, how)
-    title = " · ".join(part for part in (person.name, person.branch) if part)
+    title = " · ".join(part for part in (person.name or person.customer_no, person.branch) if part)
     merged_from = None if person.id == record.id else record.id
     return Hit(Customer.KIND, person.id, title, match.why, how, merged_from=merged_from)
 
@@ -132,4 +132,4 @@ def _hit(seen: _Seen) -> Hit:
 def _loan_title(loan: Loan, borrower: Customer) -> str:
     number = loan.loan_no or loan.contract_no or loan.application_no or f"#{loan.id}"
     amount = None if loan.amount is None else money.yuan(loan.amount)
-    return " · ".join(part for part in (number, borrower.name, amount) if part)
+    return " · ".join(part for part in (number, borrower.name or borrower.customer_no, amount) if part)

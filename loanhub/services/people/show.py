@@ -111,7 +111,7 @@ def show(books: Books, request: ShowCustomer) -> Facts[CustomerFile]:
         tuple(books.listed(Collateral, of_loans, as_of=as_of)),
         tuple(_wishes(books, customer, as_of)),
         tuple(_flags(books, customer, as_of)),
-        customer.id in books.landing(Customer.KIND),
+        bool(books.landing(Customer.KIND, [customer.id])),
         as_of,
     )
     return Facts(answer, about=f"customer:{customer.id}")

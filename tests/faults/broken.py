@@ -35,9 +35,10 @@ def plain_file_gone_before_the_end() -> None:
     """The file at work is removed once it is sealed, before the batch is called stored."""
     archive = Intake._archive
 
-    def eager(intake: Intake, batch: Batch, path: Path) -> None:
-        archive(intake, batch, path)
+    def eager(intake: Intake, batch: Batch, path: Path) -> bool:
+        still = archive(intake, batch, path)
         path.unlink(missing_ok=True)
+        return still
 
     Intake._archive = eager  # type: ignore[method-assign]
 

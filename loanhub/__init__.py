@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         VaultObject,
         bind,
         new_key_file,
+        new_recovery_key,
         new_signing_key,
         new_vault_object,
         open_sealed,
@@ -184,6 +185,7 @@ __all__ = [
     "lock",
     "make_private",
     "new_key_file",
+    "new_recovery_key",
     "new_signing_key",
     "new_vault_object",
     "open_plain",
@@ -223,9 +225,9 @@ _ROOMS = {
     "fields": "Field FieldType Privacy WriteRule field",
     "files": "remote_name safe_name saying_full write_atomically write_new",
     "hookspecs": "hookimpl",
-    "keys": "DamagedSlot Keyring Place SealKey Secret VaultObject bind new_key_file new_signing_key "
-    "new_vault_object open_sealed public_key read_key_file read_vault_object seal sign signed_by "
-    "vault_object",
+    "keys": "DamagedSlot Keyring Place SealKey Secret VaultObject bind new_key_file new_recovery_key "
+    "new_signing_key new_vault_object open_sealed public_key read_key_file read_vault_object seal sign "
+    "signed_by vault_object",
     "kinds": "VAULT_MARKER Backup Capabilities Channel Delivery Fault Format Head Letter Line Outcome Remote "
     "RemoteKind Rule RuleMeta Store StoreKind Stored",
     "plugins": "Plugins",

@@ -30,8 +30,8 @@ FREE = {"attrs", "polars", "numpy"}
 HOMES: dict[str, tuple[str, ...]] = {
     "pluggy": ("loanhub.plugins", "loanhub.hookspecs", "=loanhub"),
     "cattrs": ("loanhub.records", "loanhub.settings", "loanhub.acts", "loanhub.cli"),
-    "click": ("loanhub.cli", "loanhub.demo"),
-    "rich": ("loanhub.cli", "loanhub.demo"),
+    "click": ("loanhub.cli", "loanhub.demo", "sync_agent.cli"),
+    "rich": ("loanhub.cli", "loanhub.demo", "sync_agent.cli"),
     "tomli_w": ("loanhub.settings",),
     "sqlite_utils": ("loanhub_store_sqlite",),
     "sqlcipher3": ("loanhub_store_sqlite",),

@@ -31,17 +31,28 @@ def unlock(session: Session) -> Secret:
 
     Raises Misconfigured("no-passphrase") when there is none and nobody to ask, NotFound("key-file-missing").
     """
-    told = from_environment()
+    told = kept_secret(session.home)
     if told is not None:
         return told
-    start = read(Home(session.home)).start
-    if start.startswith(KEY_FILE):
-        return read_key_file(key_file(session.home, start))
-    if start != "ask":
-        raise Misconfigured("start-unknown", start=start)
     if not session.asks:
         raise Misconfigured("no-passphrase")
     return hidden(session.say("ask.passphrase").text)
+
+
+def kept_secret(home: Path) -> Secret | None:
+    """The secret for a home that nobody needs to be asked for; None: a person must say it.
+
+    Raises NotFound("key-file-missing"), Misconfigured("start-unknown").
+    """
+    told = from_environment()
+    if told is not None:
+        return told
+    start = read(Home(home)).start
+    if start.startswith(KEY_FILE):
+        return read_key_file(key_file(home, start))
+    if start != "ask":
+        raise Misconfigured("start-unknown", start=start)
+    return None
 
 
 def key_file(home: Path, start: str) -> Path:

@@ -1,0 +1,1 @@
+"""What each command of `loanhub-sync` does, a module a job."""

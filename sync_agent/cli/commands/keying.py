@@ -1,0 +1,161 @@
+"""`loanhub-sync keys`: the ways into a vault, and the three rotations."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from loanhub import DamagedSlot, Keyring, NotFound, Secret, Usage, new_key_file, new_recovery_key
+from sync_agent.cli.meter import measured
+from sync_agent.cli.opening import NEW_VARIABLE, new_secret, open_vault
+from sync_agent.cli.outcome import Outcome
+from sync_agent.cli.session import Session
+from sync_agent.cli.showing import table
+from sync_agent.cli.told import Told
+from sync_agent.vault import Vault
+from sync_agent.vault.pruning import GRACE
+from sync_agent.vault.rotation import reencrypt
+
+KINDS: Final = ("passphrase", "recovery", "key-file")
+NO_GRACE: Final = timedelta(0)
+
+
+# Ways in --------------------------------------------------------------------------------------------------
+
+
+@click.command("keys.list", cls=Told)
+@click.pass_obj
+def list_keys(session: Session) -> Outcome:
+    """The slots, and which data is sealed under which epoch."""
+    vault = open_vault(session)
+    slots = [_slot(one) for one in vault.keyring.slots]
+    data = {"slots": slots, **_epochs(vault), "recovery_proven": vault.keyring.recovery_proven}
+    rows = [(one["id"], one["kind"], one["label"], one["made"]) for one in slots]
+    lines = [session.say("sync.keys.epoch", **one).text for one in data["epochs"]]
+    lines[-1] += session.say("sync.keys.newest").text
+    return Outcome(data, "\n".join(lines), table(session, ("slot", "kind", "label", "made"), rows))
+
+
+def _slot(slot: Any) -> dict[str, str]:
+    if isinstance(slot, DamagedSlot):
+        return {"id": slot.id, "kind": "damaged", "label": "", "made": ""}
+    return {"id": slot.id, "kind": slot.kind, "label": slot.label, "made": slot.created}
+
+
+def _epochs(vault: Vault) -> dict[str, Any]:
+    """Each epoch, and how many packs need its key."""
+    packs = Counter(pack.epoch for pack in vault.state.index.packs if not pack.gone)
+    newest = vault.keyring.current_epoch
+    epochs = [
+        {"epoch": one.number, "suite": one.suite, "packs": packs[one.number], "newest": one.number == newest}
+        for one in vault.keyring.epochs
+    ]
+    return {"epochs": epochs, "retired": vault.state.retired}
+
+
+@click.command("keys.add", cls=Told)
+@click.argument("kind", type=click.Choice(KINDS))
+@click.option("--label", default="")
+@click.option("--new-passphrase-file", "file", default="")
+@click.option("--new-key-file", "key_file", default="")
+@click.pass_obj
+def add(session: Session, kind: str, label: str, file: str, key_file: str) -> Outcome:
+    """Another way in. A recovery key is shown once; a key file is made."""
+    vault = open_vault(session)
+    data: dict[str, Any] = {"kind": kind}
+    words = ""
+    if kind == "recovery":
+        secret = new_recovery_key()
+        data["recovery_key"] = secret.text()
+        words = session.say("sync.ask.recovery", key=secret.text()).text
+    elif kind == "key-file":
+        if not key_file:
+            raise Usage("sync-key-file-where")
+        path = Path(key_file).expanduser().absolute()
+        secret = new_key_file(path)
+        data["key_file"] = str(path)
+    else:
+        secret = new_secret(session, NEW_VARIABLE, file)
+    data["slot"] = _added(vault, kind, secret, label)
+    said = session.say("sync.keys.added", slot=data["slot"], kind=kind).text
+    return Outcome(data, "\n".join(filter(None, (said, words))))
+
+
+def _added(vault: Vault, kind: str, secret: Secret, label: str) -> str:
+    slots: list[str] = []
+    vault.rekey(lambda keyring: slots.append(keyring.add_slot(kind, secret, label=label)))
+    return slots[0]
+
+
+@click.command("keys.remove", cls=Told)
+@click.argument("slot")
+@click.pass_obj
+def remove(session: Session, slot: str) -> Outcome:
+    """Take a way in away; data sealed before stays readable to whoever kept the key."""
+    vault = open_vault(session)
+    vault.rekey(lambda keyring: keyring.remove_slot(slot))
+    return Outcome({"slot": slot}, session.say("sync.keys.removed", slot=slot).text)
+
+
+# Rotations ------------------------------------------------------------------------------------------------
+
+
+@click.command("keys.passphrase", cls=Told)
+@click.argument("slot", required=False, default="")
+@click.option("--new-passphrase-file", "file", default="")
+@click.pass_obj
+def passphrase(session: Session, slot: str, file: str) -> Outcome:
+    """A new passphrase on a slot: nothing that is stored changes."""
+    vault = open_vault(session)
+    chosen = slot or _only_passphrase(vault.keyring)
+    secret = new_secret(session, NEW_VARIABLE, file)
+    vault.rekey(lambda keyring: keyring.rewrap(chosen, secret))
+    return Outcome({"slot": chosen}, session.say("sync.keys.changed", slot=chosen).text)
+
+
+def _only_passphrase(keyring: Keyring) -> str:
+    found = [one.id for one in keyring.slots if not isinstance(one, DamagedSlot) and one.kind == "passphrase"]
+    if len(found) != 1:
+        raise NotFound("sync-slot-which", count=len(found))
+    return found[0]
+
+
+@click.command("keys.rotate", cls=Told)
+@click.option("--new-only", is_flag=True)
+@click.option("--suite", type=click.IntRange(1, 3), default=None)
+@click.option("--now", "at_once", is_flag=True)
+@click.pass_obj
+def rotate(session: Session, new_only: bool, suite: int | None, at_once: bool) -> Outcome:
+    """A new epoch for new data, and old data sealed anew under it; run again, it goes on."""
+    vault = open_vault(session)
+    begun = vault.state.epoch - 1 > max(vault.state.retired, vault.keys.start.epoch - 1)
+    resumed = begun and not new_only and suite is None
+    if not resumed:
+        vault.add_epoch(suite=suite)
+    data: dict[str, Any] = {"epoch": vault.state.epoch, "resumed": resumed}
+    if not new_only:
+        data |= _reencrypted(session, vault, NO_GRACE if at_once else GRACE)
+    data |= _epochs(vault)
+    if new_only:
+        code = "sync.keys.new-epoch"
+    else:
+        code = "sync.keys.rotated" if data["done"] else "sync.keys.rotating"
+    return Outcome(data, session.say(code, **data).text)
+
+
+def _reencrypted(session: Session, vault: Vault, grace: timedelta) -> dict[str, Any]:
+    total = 0
+    with measured(session, "sync.meter.rotate", bytes=False) as tell:
+
+        def go_on(left: int) -> bool:
+            nonlocal total
+            total = max(total, left)
+            tell(total - left, total)
+            return left > 0
+
+        came = reencrypt(vault, grace=grace, go_on=go_on)
+    return {"packs_left": came.packs_left, "waiting": came.waiting, "done": came.stated}

@@ -1,11 +1,10 @@
 """A process killed at any call to the storage: earlier snapshots stay, and the next run finishes the work.
 
-`make prove` tries every call (LOANHUB_STRIDE=1), other runs some of them.
+`make prove` tries every call, `make test` every seventh.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from datetime import timedelta
 from itertools import count
@@ -21,7 +20,7 @@ from tests.faults.remotes import AgingRemote, DyingRemote, Killed
 from tests.unit.vaults import PASSPHRASE, contents, needs_of, new_vault, restored, snapshot
 
 WEEK = timedelta(days=7)
-STRIDE = int(os.environ.get("LOANHUB_STRIDE", "7"))
+STRIDES = [7, pytest.param(1, marks=pytest.mark.prove)]
 Expected = dict[str, list[bytes]]
 Work = Callable[[Vault], object]
 
@@ -69,11 +68,12 @@ WORKS: dict[str, Work] = {
 }
 
 
+@pytest.mark.parametrize("stride", STRIDES)
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("name", WORKS)
-def test_work_killed_at_any_call_is_finished_by_the_next_run(name: str, after: bool) -> None:
+def test_work_killed_at_any_call_is_finished_by_the_next_run(name: str, after: bool, stride: int) -> None:
     work, also = WORKS[name], {"9": contents(9, 20, 300)} if name == "backup" else {}
-    for last in count(1, STRIDE):
+    for last in count(1, stride):
         remote, expected = a_vault()
         dying = DyingRemote(remote, last, after)
         try:

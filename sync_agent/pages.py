@@ -156,7 +156,7 @@ class PageSource:
 
     def _image(self, stack: ExitStack, deadline: float) -> Image | None:
         """None: a writer crashed, and somebody has to undo what it left half done."""
-        file = stack.enter_context(open_plain(self._path))
+        file = _unbuffered(stack, self._path)
         locked = self._share_file(file, deadline)
         if locked and self._is_unfinished(file):
             return None
@@ -179,10 +179,9 @@ class PageSource:
 
     def _open(self, stack: ExitStack, ending: str) -> BinaryIO | None:
         try:
-            found: BinaryIO = open_plain(_beside(self._path, ending))
+            return _unbuffered(stack, _beside(self._path, ending))
         except FileNotFoundError:
             return None
-        return stack.enter_context(found)
 
     # Locks ----------------------------------------------------------------------------------------------
 
@@ -241,6 +240,13 @@ class PageSource:
     def _stamp(self) -> tuple[tuple[int, ...] | None, ...]:
         """What shows that somebody began to use the database."""
         return tuple(_stat(_beside(self._path, ending)) for ending in ("", "-wal", "-shm"))
+
+
+def _unbuffered(stack: ExitStack, path: Path) -> BinaryIO:
+    """Every read asks the system anew: what stands in a buffer may be over."""
+    file = stack.enter_context(open_plain(path))
+    raw: BinaryIO = file.raw  # type: ignore[attr-defined]
+    return raw
 
 
 def _stat(path: Path) -> tuple[int, ...] | None:

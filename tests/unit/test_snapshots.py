@@ -297,7 +297,13 @@ def test_what_the_vault_does_not_have_is_read_again(
 
 
 @pytest.mark.parametrize(
-    "spoil", [lambda b: b[: len(b) // 2], lambda b: b[:40] + b"\xff" + b[41:], lambda b: b"no"]
+    "spoil",
+    [
+        lambda kept: kept[: len(kept) // 2],
+        lambda kept: kept[:40] + b"\xff" + kept[41:],
+        lambda kept: kept[:23] + b"\xff" + kept[24:],
+        lambda kept: b"no",
+    ],
 )
 def test_a_memory_that_is_damaged_costs_time_only(
     vault: Vault, aged: Path, cache: Path, spoil: Callable[[bytes], bytes], tmp_path: Path
@@ -418,6 +424,22 @@ def test_a_prune_keeps_all_that_snapshots_need(
     restore(reopened(remote), only, tmp_path / "t")
     assert picture(tmp_path / "t" / "office") == picture(office) != before
     assert verify(vault, read_data=True) == ()
+
+
+def test_every_piece_of_a_snapshot_is_marked_for_a_prune(vault: Vault, office: Path) -> None:
+    os.mkfifo(office / "pipe")
+    made = take(vault, [office]).snapshot
+    listed = list(ls(vault, made, deep=True))
+    expected = {blob_id for one in listed for blob_id, _ in one.entry.references} | {made.tree, made.report}
+    marked: set[bytes | None] = set()
+
+    def mark(blob_id: bytes) -> bool:
+        new = blob_id not in marked
+        marked.add(blob_id)
+        return new
+
+    needs_of(vault)(made.commit, mark)
+    assert marked == expected
 
 
 def test_twenty_snapshots_of_a_live_folder_each_come_back_as_they_were(

@@ -14,6 +14,7 @@ import attrs
 from attrs import frozen
 
 from loanhub import Damaged, Misconfigured, Secret, public_key, sign, signed_by
+from sync_agent.blobs import LARGEST_BLOB
 from sync_agent.vault import sealed, strict
 from sync_agent.vault.keys import VaultKeys
 from sync_agent.vault.names import commit_name, object_in, sequence_in
@@ -116,6 +117,8 @@ def seal_commit(keys: VaultKeys, draft: Draft, link: Link) -> tuple[Commit, byte
     envelope = strict.canonical({**fields, "signature": signature.hex()})
     if not strict.comes_back(envelope, {**fields, "signature": signature.hex()}):
         raise ValueError("the body of a commit holds something that JSON does not give back")
+    if len(envelope) > LARGEST_BLOB:
+        raise ValueError("the body of a commit has at most 16 MiB")
     contents = [(sealed.ENVELOPE, envelope), *((sealed.RECORDS, blob) for blob in blobs)]
     frames = [
         sealed.Frame(kind, keys.blob_id(kind, content), sealed.compress(content))

@@ -126,9 +126,9 @@ class Index:
         """Every copy of a blob that is there; those in doomed packs last."""
         waiting = self._waiting.get(blob_id)  # first, for another thread may just be sorting it in
         columns = self._sorted
-        found = {columns.spot_at(row) for row in columns.rows_of(blob_id)}
-        if waiting is not None:
-            found.add(spot_of(waiting))
+        found = [columns.spot_at(row) for row in columns.rows_of(blob_id)]
+        if waiting is not None and (spot := spot_of(waiting)) not in found:
+            found.append(spot)
         there = [spot for spot in found if not self.packs[spot.pack].gone]
         return sorted(there, key=lambda spot: self.packs[spot.pack].doomed) if len(there) > 1 else there
 

@@ -28,6 +28,8 @@ MOST_SMALL: Final = 32
 GRACE: Final = timedelta(days=7)
 GRACE_COMMITS: Final = 100
 """Commits that stand for the grace where a remote tells no times."""
+MOST_DOOMED: Final = 100_000
+"""Objects in one plan, so that a commit stays small; the rest is for the next prune."""
 _AT_ONCE: Final = 500
 
 Needs = Callable[[Commit, Callable[[bytes], bool]], None]
@@ -107,7 +109,8 @@ class _Planner:
         if not names and not self._records:
             raise _NothingToDo
         self._records += self._packer.flush()
-        return Proposal("prune-plan", {"objects": sorted(names), "reason": "unused"}, tuple(self._records))
+        chosen = sorted(names)[:MOST_DOOMED]
+        return Proposal("prune-plan", {"objects": chosen, "reason": "unused"}, tuple(self._records))
 
     def _mark(self, commit: Commit, marks: Marks) -> None:
         def mark(blob_id: bytes) -> bool:

@@ -108,6 +108,7 @@ def test_threads_may_save_at_the_same_time(remote: AgingRemote) -> None:
 def test_a_body_that_json_would_not_give_back_is_refused_before_it_is_written(remote: AgingRemote) -> None:
     vault = new_vault(remote)
     bodies: tuple[dict[Any, Any], ...] = ({"share": 0.5}, {"at": (1, 2)}, {"name": "\ud800"}, {1: "a"})
+    bodies += ({"long": "x" * (16 << 20)},)
     for body in bodies:
         with pytest.raises((ValueError, TypeError)):
             vault.commit("snapshot", body)

@@ -32,7 +32,10 @@ class Blobs(ABC):
 
     @abstractmethod
     def known(self, kind: str, blob_id: bytes) -> bool:
-        """Whether the piece is there, saved in this session or before."""
+        """Whether the piece is there, saved in this session or before; the next snapshot may then need it.
+
+        That a listing is known does not say that what it lists is: ask for each piece.
+        """
 
     def load_many(self, kind: str, blob_ids: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
         """(id, piece) for each id, in any order; a vault reads neighbours together. Raises as `load`."""

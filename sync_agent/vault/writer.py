@@ -86,7 +86,7 @@ class Writer(Blobs):
         """As `Blobs.load`; a blob of this session may have to be stored first."""
         with self._turn:
             if blob_id in self._pending:
-                self._flush()
+                self.flush()
             if self._own.spots(blob_id):
                 return self._reader.load(kind, blob_id)
         return self._vault.load(kind, blob_id)
@@ -121,9 +121,11 @@ class Writer(Blobs):
         self._records.append(record)
         self._pending.difference_update(blob_id for blob_id, _, _ in rows(record))
 
-    def _flush(self) -> None:
-        self._refuse_broken()
-        self._take(self._packer.flush())
+    def flush(self) -> None:
+        """Stores what was saved so far, in packs that may be small; it counts with the next commit."""
+        with self._turn:
+            self._refuse_broken()
+            self._take(self._packer.flush())
 
     def _take(self, stored: Iterator[Record]) -> None:
         try:
@@ -147,7 +149,7 @@ class Writer(Blobs):
         """
 
         def propose(state: State) -> Proposal:
-            self._flush()
+            self.flush()
             self._rescue(state)
             return Proposal(type, body, tuple(self._records))
 
@@ -196,7 +198,7 @@ class Writer(Blobs):
                 raise Stale("vault-pruned-meanwhile") from None
         if needed:
             raise Stale("vault-pruned-meanwhile")
-        self._flush()
+        self.flush()
 
     def close(self) -> None:
         """Ends the session; what was not committed does not count."""

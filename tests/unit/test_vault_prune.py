@@ -118,7 +118,7 @@ def test_leftovers_of_a_killed_backup_go_and_a_running_one_is_told(remote: Aging
     vault, other = new_vault(remote), reopened(remote)
     snapshot(vault, [b"kept"])
     with other.writer() as running:
-        blob_id = running.save("data", b"on its way")
+        running.save("data", b"on its way")
         running.flush()  # stored, and known to nobody
         remote.wait(WEEK)
         snapshot(vault, [b"time goes by"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from unittest.mock import Mock
 
 import polars as pl
 import pytest
@@ -213,3 +214,18 @@ def test_a_table_below_is_found_wherever_it_is_in_a_long_sheet(tmp_path: Path) -
     long = Spooled("台账", hidden=False, blocks=tuple(parts), rows=len(rows), width=4)
     (first, second) = counted(long)
     assert (len(first[0]), first[0][-1], second[0]) == (9_000, 9_001, [9_004, 9_005])
+
+
+def test_a_long_sheet_that_has_numbers_at_its_top_only_is_not_read_again_for_every_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbered = [[n, f"王{n}", "电话", "答应5日还款"] for n in range(20)]
+    told = [[None, f"王{chr(0x4E00 + n)}", "电话", "不在家"] for n in range(2_000)]
+    long = sheet(
+        tmp_path, [["序号", "客户姓名", "跟进方式", "跟进内容"], *numbered, *told, PAID, *receipts(1, 2)]
+    )
+    reader = Mock(wraps=pl.read_ipc)
+    monkeypatch.setattr(pl, "read_ipc", reader)
+    found = find_tables(long, names_of(shipped_words()))
+    assert [(t.header_row, t.last) for t in found] == [(1, 2_021), (2_022, None)]
+    assert reader.call_count < 50

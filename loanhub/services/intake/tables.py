@@ -6,7 +6,6 @@ counted with the upper one, so that every row of the sheet is accounted for.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
@@ -21,7 +20,6 @@ from loanhub.services.intake.layout import (
     best_line,
     find_table,
     record_columns,
-    texts_of,
     top_lines,
     with_group,
     with_letters,
@@ -34,7 +32,10 @@ PROBES: Final = 3
 """Columns of numbers by which a row is told to be no data: where it has none in them."""
 FAR: Final = 200
 """Columns to the right in which another table is looked for."""
-NUMBER: Final = re.compile(r"\d{5}")
+NUMBER: Final = r"\d{5}"
+"""What no header says."""
+MOST: Final = 20_000
+"""Rows without a number that are looked at in all: each may be a header, hardly one is."""
 LEAST: Final = 2
 """Known headers that a second table must have at least."""
 
@@ -161,10 +162,11 @@ def _below(first: Table, band: range, names: Names) -> list[Table]:
 def _headed(first: Table, band: range, names: Names) -> Iterator[Table]:
     """Tables whose header stands further down; the same header again is none."""
     current: Line = first.headers
-    for row in _candidates(first, band):
-        around = _rows(first.sheet, list(band), row - 1, row + 1)
-        lines = {at: line for at, line in top_lines(around, band).items() if line}
-        table = with_group(first.sheet, lines, row, names.known)
+    likely = [row for row, texts in _texts_only(first, band).items() if _mostly_known(texts, names)]
+    lines = _lines(first.sheet, band, [near for row in likely for near in (row - 1, row, row + 1)])
+    for row in likely:
+        around = {at: lines[at] for at in (row - 1, row, row + 1) if lines.get(at)}
+        table = with_group(first.sheet, around, row, names.known)
         again = sum(table.headers.get(i) == text for i, text in current.items())
         if again * 2 < len(table.headers) and _is_header(table, names):
             yield table
@@ -176,38 +178,48 @@ def _is_header(table: Table, names: Names) -> bool:
     return hits >= LEAST and hits * 2 >= len(table.headers) and names.tell(table)
 
 
-def _candidates(first: Table, band: range) -> list[int]:
+def _mostly_known(texts: Line, names: Names) -> bool:
+    """Whether half of the texts name fields; of a header in two lines one line does."""
+    return sum(map(names.known, texts.values())) * 2 >= len(texts)
+
+
+def _texts_only(first: Table, band: range) -> dict[int, Line]:
     """Rows of two texts or more, and of nothing else, where the rows of data have numbers."""
+    found: dict[int, Line] = {}
+    kinds, texts = ([pl.col(f"{letter}{i}") for i in band] for letter in "kc")
+    plain = pl.all_horizontal(kind <= CellKind.TEXT for kind in kinds)
+    several = pl.sum_horizontal(kind == CellKind.TEXT for kind in kinds) >= LEAST
+    long = pl.any_horizontal(text.str.contains(NUMBER).fill_null(False) for text in texts)
+    for part, rows in _silent(first):
+        few = part.cells(list(band)).filter(pl.col("row").is_in(rows.implode()), plain & several & ~long)
+        found |= top_lines(few.head(MOST - len(found)), band)
+        if len(found) == MOST:
+            break
+    return found
+
+
+def _silent(first: Table) -> Iterator[tuple[Spooled, pl.Series]]:
+    """Of each block the rows below the header without a number where the rows of data have one."""
     probes = _probes(first)
-    if not probes:
-        return []
-    found: list[int] = []
-    for frame in _blocks(first.sheet, ["row", *(f"{letter}{i}" for i in probes for letter in "ck")]):
-        silent = [
+    for path in first.sheet.blocks if probes else ():
+        part = evolve(first.sheet, blocks=(path,))
+        silent = (
             ~pl.col(f"c{i}").str.contains(r"\d").fill_null(False) & (pl.col(f"k{i}") <= CellKind.TEXT)
             for i in probes
-            if f"c{i}" in frame.columns
-        ]
-        few = frame.filter(pl.col("row") > first.first)
-        if silent and not few.is_empty():
-            few = few.filter(pl.all_horizontal(silent))
-        found += few["row"].to_list()
-    return _texts_only(first.sheet, band, found)
+        )
+        few = part.cells(probes).filter(pl.col("row") > first.first, *silent)
+        if few.height:
+            yield part, few["row"]
 
 
-def _texts_only(sheet: Spooled, band: range, rows: Sequence[int]) -> list[int]:
-    if not rows:
-        return []
-    kinds = [f"k{i}" for i in band]
-    found: list[int] = []
-    for frame in _blocks(sheet, ["row", *kinds, *(f"c{i}" for i in band)]):
-        few = frame.filter(pl.col("row").is_in(list(rows)))
-        for row in few.iter_rows(named=True):
-            there = [row[k] for k in kinds if row.get(k)]
-            texts = texts_of({**dict.fromkeys([*kinds, *(f"c{i}" for i in band)]), **row}, band)
-            plain = all(kind == CellKind.TEXT for kind in there)
-            if len(there) >= LEAST and plain and not any(NUMBER.search(t) for t in texts.values()):
-                found.append(int(row["row"]))
+def _lines(sheet: Spooled, band: range, rows: Sequence[int]) -> dict[int, Line]:
+    """The texts of a few rows, wherever they are."""
+    wanted = pl.Series(rows, dtype=pl.UInt32)
+    found: dict[int, Line] = {}
+    for path in sheet.blocks if rows else ():
+        if pl.read_ipc(path, columns=["row"])["row"].is_in(wanted.implode()).any():
+            cells = evolve(sheet, blocks=(path,)).cells(list(band))
+            found |= top_lines(cells.filter(pl.col("row").is_in(wanted.implode())), band)
     return found
 
 

@@ -77,13 +77,33 @@ def test_a_field_that_a_header_claims_is_not_claimed_again_by_values(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "header", ["担保方号码", "客户经理热线", "紧急联络号", "Guarantor cell no", "推荐人号"]
+    "header",
+    [
+        *(
+            "担保方号码",
+            "客户经理热线",
+            "紧急联络号",
+            "Guarantor cell no",
+            "推荐人号",
+            "爱人手机号",
+            "信贷员电话",
+        ),
+        *("股东手机号", "儿子手机", "抵押人手机号", "村长手机号", "弟手机号码", "催收电话", "Wife mobile"),
+    ],
 )
 def test_a_header_that_names_somebody_else_is_asked_whatever_the_values(header: str, tmp_path: Path) -> None:
     (plan,) = plans(tmp_path, table(**{header: MOBILES}))
     code, candidates = asked(plan)[header]
     assert (code, candidates[0], read_as(plan)[header]) == ("looks-like", "customer.mobile", ("", "unknown"))
     assert (header == "Guarantor cell no") == ("relation.guarantor_phone" in candidates)
+
+
+@pytest.mark.parametrize("header", ["借款人号", "个人联络号", "主借人号", "甲号", "员工移动号"])
+def test_a_header_that_names_the_customer_or_nobody_is_settled_by_the_values(
+    header: str, tmp_path: Path
+) -> None:
+    (plan,) = plans(tmp_path, table(**{header: MOBILES}))
+    assert read_as(plan)[header] == ("customer.mobile", "values")
 
 
 CONTRADICTIONS = [

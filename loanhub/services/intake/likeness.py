@@ -46,7 +46,7 @@ TRADITIONAL: Final = str.maketrans(
 
 MEANING: Final = frozenset(
     "原新旧前后非未已应实总次父母首末上下主副本他另各其无有不双单共夫妻男女年月日天期季周率额比数息罚费税险差"
-    "利还放收付借贷保押人号名0123456789%‰一二三四五六七八九十"
+    "利还放收付借贷保押人号名方员父母子儿兄弟姐妹哥嫂0123456789%‰一二三四五六七八九十"
 )
 """Characters that change what a header means: with or without one of them it is another header."""
 

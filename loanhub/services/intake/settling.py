@@ -25,10 +25,16 @@ from loanhub.words import Words
 CONFIRMED: Final = frozenset(map(choice_key, ("负债率",)))
 """Headers that no neighbour and no value can settle: debt to income, or debt to assets."""
 
+OWN: Final = re.compile(r"借款人|贷款人|主[借贷]人|申请人|持卡人|本人|个人|客户|员工")
+"""Words for the customer, which may stand in a header of the customer's own number."""
+
 OTHERS: Final = re.compile(
-    r"配偶|担保|保证|联系人|紧急|推荐|介绍|经办|经理|主管|客服|父|母|子女|夫|妻|共同|共借|关联|法人|代表|亲|友|同事|单位|"
-    r"spouse|guarant|contact|emergency|referr|manager|officer|agent|parent|father|mother|friend|employer|"
-    r"co-?(borrower|signer|applicant)|relat",
+    r"[人员友亲夫妻父母爸妈爹娘儿兄弟姐妹哥嫂媳婿]|方(?!式)|配偶|老公|老婆|太太|对象|子女|女儿|家[属长]|[村组队店]长|"
+    r"担保|保证|抵押|质押|紧急|推荐|介绍|中介|渠道|经办|经理|主管|客服|催收|财务|会计|出纳|书记|管家|"
+    r"共同|共借|共有|关联|代[表理办]|股东|实控|合伙|同[事学乡]|邻居|单位|公司|雇主|"
+    r"spouse|wife|husband|guarant|contact|emergency|referr|manager|officer|agent|parent|father|mother|"
+    r"\b(son|daughter|brother|sister|owner|staff|clerk|payee)\b|friend|neighbou?r|colleague|employer|broker|"
+    r"shareholder|director|accountant|mortgag|pledg|legal rep|co-?(borrower|signer|applicant)|relat",
     re.IGNORECASE,
 )
 """What a header says of a number that is not the customer's own."""
@@ -155,7 +161,7 @@ def _other(words: Words, header: str, path: str) -> list[str]:
     like = closest(words, header, fit)
     if like and like != path:
         return [like]
-    return [path] if OTHERS.search(header) else []
+    return [path] if OTHERS.search(OWN.sub("", header)) else []
 
 
 def contradicted(

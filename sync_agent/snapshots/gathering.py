@@ -119,11 +119,11 @@ class Gatherer:
         except FileNotFoundError:
             return None
         except OSError:
-            return Problem("snapshot-unreadable", shown(str(found.path)))
+            return Problem("snapshot-unreadable", shown(found.where))
         except Busy as problem:
             if problem.code != "pages-held":
                 raise
-            return Problem("snapshot-database-held", shown(str(found.path)))
+            return Problem("snapshot-database-held", shown(found.where))
 
     # In their order -------------------------------------------------------------------------------------
 
@@ -159,7 +159,7 @@ class Gatherer:
             about, pieces, size = content.stat, content.pieces, content.size
             self._counts.update(bytes=size, read=size)
             if content.is_changing:
-                self.problems.append(Problem("snapshot-changed", shown(str(found.path))))
+                self.problems.append(Problem("snapshot-changed", shown(found.where)))
         references, through = shortened(self.blobs, pieces)
         entry = Entry(
             found.name, FILE, S_IMODE(about.st_mode), about.st_mtime_ns, size, content.flags | through,
@@ -199,7 +199,7 @@ class Gatherer:
         if self.tell is not None and now - self._told >= _TELL:
             self._told = now
             done = self._counts["bytes"] - self._counts["read"] + self.contents.done
-            self.tell(Progress(self._counts["files"], done, self.expected, shown(str(found.path))))
+            self.tell(Progress(self._counts["files"], done, self.expected, shown(found.where)))
 
 
 def _is_done(begun: _Begun) -> bool:

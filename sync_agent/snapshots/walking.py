@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from enum import Enum, auto
 from pathlib import Path
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from sync_agent.pages import BESIDE, is_database
 from sync_agent.snapshots.body import Problem, shown
 from sync_agent.snapshots.patterns import Patterns
 
 _LOG: Final = b"-wal"
+_SEPARATOR: Final = b"/"
 
 
 class Step(Enum):
@@ -31,20 +31,24 @@ class Step(Enum):
 
 @frozen(eq=False)
 class Found:
-    """One step. `place`: path within the root, 00 between the parts; `looked`: when, by our clock in ns.
+    """One step. `where` is its path for the system, `place` its path within the root, 00 between the parts.
 
     `wanted` of a folder that is left: whether it is meant itself, and not only for what it may hold.
     """
 
     step: Step
-    path: Path
+    where: bytes
     name: bytes
     place: bytes
     stat: os.stat_result
-    looked: int = 0
     log: os.stat_result | None = None
     """Of the `-wal` beside a file: a database changes there first."""
     wanted: bool = True
+
+    @property
+    def path(self) -> Path:
+        """`where` as a path."""
+        return Path(os.fsdecode(self.where))
 
 
 @define(eq=False)
@@ -52,9 +56,14 @@ class _Folder:
     """A folder on the way: what is in it and still to come."""
 
     found: Found
-    inside: str
     names: list[bytes] = field(factory=list, repr=False)
     next: int = 0
+
+    @property
+    def inside(self) -> bytes:
+        """What the paths of everything in it begin with."""
+        where = self.found.where
+        return where if where.endswith(_SEPARATOR) else where + _SEPARATOR
 
     def has(self, name: bytes) -> bool:
         at = bisect_left(self.names, name)
@@ -77,67 +86,76 @@ class Walk:
 
     def steps(self, root: Path, name: bytes) -> Iterator[Found]:
         """Everything in `root`, which is called `name`. Raises OSError if there is nothing to begin with."""
-        looked = time.time_ns()
-        top = root.stat()
+        where, top = os.fsencode(root), root.stat()
         if not stat.S_ISDIR(top.st_mode):
-            yield from self._leaf(Found(Step.FILE, root, name, b"", top, looked, _stat(root, _LOG)))
+            yield from self._leaf(Found(Step.FILE, where, name, b"", top, _stat(where + _LOG)))
             return
-        yield self._enter(Found(Step.ENTER, root, name, b"", top, wanted=not self.patterns.include), "")
+        yield self._enter(Found(Step.ENTER, where, name, b"", top, wanted=not self.patterns.include))
         while self._way:
             folder = self._way[-1]
             if folder.next == len(folder.names):
-                found = self._way.pop().found
-                yield Found(Step.LEAVE, found.path, found.name, found.place, found.stat, wanted=found.wanted)
+                self._way.pop()
+                yield evolve(folder.found, step=Step.LEAVE)
             else:
                 folder.next += 1
                 yield from self._look(folder, folder.names[folder.next - 1])
 
-    def _enter(self, found: Found, inside: str) -> Found:
-        folder = _Folder(found, inside)
+    def _enter(self, found: Found) -> Found:
+        folder = _Folder(found)
         try:
-            with os.scandir(os.fsencode(found.path)) as entries:
+            with os.scandir(found.where) as entries:
                 folder.names = sorted(entry.name for entry in entries)
         except OSError:
-            self.report(Problem("snapshot-unreadable", shown(str(found.path))))
+            self._unreadable(found.where)
         self._way.append(folder)
         return found
 
+    def _unreadable(self, where: bytes) -> None:
+        self.report(Problem("snapshot-unreadable", shown(where)))
+
     def _look(self, folder: _Folder, name: bytes) -> Iterator[Found]:
-        path = folder.found.path / os.fsdecode(name)
-        inside = folder.inside + os.fsdecode(name)
+        where = folder.inside + name
         place = folder.found.place + b"\0" + name if folder.found.place else name
-        looked = time.time_ns()
         try:
-            there = path.lstat()
+            there = os.lstat(where)
         except FileNotFoundError:
             return  # gone since the folder was read
         except OSError:
-            self.report(Problem("snapshot-unreadable", shown(str(path))))
+            self._unreadable(where)
             return
         is_folder = stat.S_ISDIR(there.st_mode)
-        if self.patterns.excludes(inside, folder=is_folder):
+        wanted = self._wanted(folder, place, is_folder=is_folder)
+        if wanted is None:
             return
-        wanted = self.patterns.includes(inside, folder=is_folder, above=folder.found.wanted)
         if is_folder:
             if (there.st_dev, there.st_ino) not in self.skip:
-                yield self._enter(Found(Step.ENTER, path, name, place, there, wanted=wanted), f"{inside}/")
+                yield self._enter(Found(Step.ENTER, where, name, place, there, wanted=wanted))
         elif wanted and not self._belongs(folder, name):
-            log = _stat(path, _LOG) if folder.has(name + _LOG) else None
-            yield from self._leaf(Found(Step.FILE, path, name, place, there, looked, log))
+            log = _stat(where + _LOG) if folder.has(name + _LOG) else None
+            yield from self._leaf(Found(Step.FILE, where, name, place, there, log))
+
+    def _wanted(self, folder: _Folder, place: bytes, *, is_folder: bool) -> bool | None:
+        """None: it is left out with all that is in it."""
+        if not (self.patterns.include or self.patterns.exclude):
+            return True
+        inside = os.fsdecode(place.replace(b"\0", b"/"))
+        if self.patterns.excludes(inside, folder=is_folder):
+            return None
+        return self.patterns.includes(inside, folder=is_folder, above=folder.found.wanted)
 
     def _leaf(self, found: Found) -> Iterator[Found]:
         if stat.S_ISREG(found.stat.st_mode):
             yield found
         elif stat.S_ISLNK(found.stat.st_mode):
-            yield Found(Step.LINK, found.path, found.name, found.place, found.stat)
+            yield evolve(found, step=Step.LINK)
         else:
-            self.report(Problem("snapshot-special", shown(str(found.path))))
+            self.report(Problem("snapshot-special", shown(found.where)))
 
     def _belongs(self, folder: _Folder, name: bytes) -> bool:
         """Whether it is a file of the database beside it."""
         for ending in BESIDE:
             if name.endswith(ending) and folder.has(base := name.removesuffix(ending)):
-                path = folder.found.path / os.fsdecode(base)
+                path = Path(os.fsdecode(folder.inside + base))
                 try:
                     return self.lent(path) or is_database(path)
                 except OSError:
@@ -145,8 +163,8 @@ class Walk:
         return False
 
 
-def _stat(path: Path, ending: bytes) -> os.stat_result | None:
+def _stat(where: bytes) -> os.stat_result | None:
     try:
-        return path.with_name(path.name + os.fsdecode(ending)).lstat()
+        return os.lstat(where)
     except OSError:
         return None

@@ -64,9 +64,9 @@ def test_every_cell_of_the_first_rows_is_shown_as_it_is_and_as_it_becomes(desk: 
 def test_numbers_of_people_are_masked_whether_they_are_read_or_not(desk: Desk, tmp_path: Path) -> None:
     who = person(1)
     rows: Rows = [
-        [*HEAD, "旧编号"],
-        [*loan(1), who.id_number],
-        [*loan(2, 身份证号="119999200001011230"), None],
+        [*HEAD, "旧编号", "旧卡", "建档"],
+        [*loan(1), who.id_number, "6222 0200 1234-5678 901", "2026-01-05 10:22"],
+        [*loan(2, 身份证号="119999200001011230")],
     ]
     path = workbook(tmp_path / "台账.xlsx", rows)
     ended = desk.call("mapping try", path)
@@ -76,6 +76,8 @@ def test_numbers_of_people_are_masked_whether_they_are_read_or_not(desk: Desk, t
     assert first["身份证号"]["value"] == f"{who.id_number[:3]}***********{who.id_number[-4:]}"
     assert (second["身份证号"]["severity"], second["身份证号"]["value"]) == ("error", "")
     assert second["身份证号"]["problem"]
+    assert first["旧卡"]["text"] == "******************* 901"
+    assert first["建档"]["text"] == "2026-01-05 10:22", "a moment is nobody's number"
     said = f"{ended.told}{desk.read('mapping try', path)}"
     assert who.id_number not in said
     assert who.mobile not in said
@@ -150,7 +152,7 @@ def awkward(path: Path) -> Path:
     who = [person(n) for n in range(3)]
     with xlsxwriter.Workbook(str(path)) as book:
         page = book.add_worksheet('一"页')
-        head: list[object] = ["客户姓名", None, "电话", "电话", "借据号", "金额\\额"]
+        head: list[object] = ["客户姓名", None, "电话", "电话", "借据号", "金额\\额\U000f0001"]
         head += ["贷款金额（万元）", "期限（月）"]
         body = [[p.name, p.id_number, p.mobile, p.mobile, f"J{n}", "x", 5, 12] for n, p in enumerate(who)]
         rows: list[list[object]] = [head, *body, [], [*PAID], ["J0", "2026-02-15", 900]]
@@ -227,6 +229,9 @@ WRONG = {
     '[checks]\n"dates-ordr" = "warning"\n': ("mapping-unknown-check", 2, "dates-ordr"),
     '[sheets."台账"]\nskipp = true\n': ("mapping-unknown-key", 2, "skipp"),
     '[sheets."台账".tables.2]\nheader_row = 4\n': ("mapping-unknown-key", 2, "header_row"),
+    '[sheets]\n"台账" = 2\n': ("mapping-unknown-value", 2, "台账"),
+    '[sheets."台账".tables]\n2 = ""\n': ("mapping-unknown-value", 2, "2"),
+    "header_row = true\n": ("mapping-unknown-value", 1, "header_row"),
 }
 
 

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Final
 
 import polars as pl
 from attrs import frozen
 
 from loanhub.records import PER_UNIT
+from loanhub.settings import Intake
 
 
 @frozen
@@ -21,6 +23,11 @@ class Limits:
     age_from: int = 18
     age_to: int = 65
     rate_cap: int = int(PER_UNIT * 36 // 100)
+
+    @classmethod
+    def of(cls, settings: Intake) -> Limits:
+        """The bounds that the home has set."""
+        return cls(settings.age_from, settings.age_to, int(Decimal(settings.rate_cap) * PER_UNIT))
 
 
 CrossCheck = Callable[[pl.DataFrame, date, Limits], pl.Series | None]

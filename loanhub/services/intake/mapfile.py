@@ -128,7 +128,7 @@ def _table(document: Mapping[str, Any], file: MapFile, words: Words, keys: froze
     if unknown := set(document) - keys:
         raise Misconfigured("mapping-unknown-key", file=file.at(min(unknown)), key=min(unknown))
     for key, value in document.items():
-        if not isinstance(value, SHAPES[key]):
+        if type(value) is not SHAPES[key]:  # exactly: `header_row = true` is no number
             raise Misconfigured("mapping-unknown-value", file=file.at(key), key=key)
     found = dict(document)
     found["columns"] = {h: _column(h, v, file, words) for h, v in document.get("columns", {}).items()}
@@ -137,8 +137,14 @@ def _table(document: Mapping[str, Any], file: MapFile, words: Words, keys: froze
             raise Misconfigured("mapping-unknown-check", file=file.at(name), key=name)
     for key, inner in (("sheets", SHEET_KEYS), ("tables", TABLE_KEYS)):
         if key in document:
-            found[key] = {n: _table(t, file, words, inner) for n, t in document[key].items()}
+            found[key] = {n: _inner(n, t, file, words, inner) for n, t in document[key].items()}
     return found
+
+
+def _inner(name: str, given: Any, file: MapFile, words: Words, keys: frozenset[str]) -> dict[str, Any]:
+    if not isinstance(given, dict):
+        raise Misconfigured("mapping-unknown-value", file=file.at(name), key=name)
+    return _table(given, file, words, keys)
 
 
 def _column(header: str, given: Any, file: MapFile, words: Words) -> Any:

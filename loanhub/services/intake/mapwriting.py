@@ -108,4 +108,4 @@ def witness(column: ColumnPlan, lang: Lang) -> str:
 def quoted(text: str) -> str:
     """A text as TOML writes it, on one line."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
-    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
+    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +11,6 @@ import polars as pl
 from attrs import define, evolve, field
 
 from loanhub.errors import Refused
-from loanhub.records import PER_UNIT
 from loanhub.services.intake import exported, identity
 from loanhub.services.intake.cells import about
 from loanhub.services.intake.check import Checked, check, problem
@@ -251,9 +249,9 @@ class _Checking:
     @classmethod
     def of(cls, intake: Intake, number: int, table: Table, plan: SheetPlan, name: str) -> _Checking:
         """A table with nothing of it read; its values lie in scratch under `name`."""
-        house, settings = intake.house, intake.house.settings.intake
+        house = intake.house
         today = house.clock.now().astimezone(house.zone).date()
-        limits = Limits(settings.age_from, settings.age_to, int(Decimal(settings.rate_cap) * PER_UNIT))
+        limits = Limits.of(house.settings.intake)
         return cls(intake, number, table, plan, Shelf(table.sheet.folder, name), today, limits)
 
     @property

@@ -29,6 +29,7 @@ from loanhub.services.intake.layout import Rows, letters, rows_of
 from loanhub.services.intake.planning import Planned, plan_file
 from loanhub.services.intake.plans import ColumnPlan, SheetPlan
 from loanhub.services.intake.report import meaning, message
+from loanhub.services.intake.rows import FILLED
 from loanhub.services.intake.spool import Contents, spool
 from loanhub.texts import render
 
@@ -36,12 +37,12 @@ if TYPE_CHECKING:
     from loanhub.desk import Desk
     from loanhub.services.intake.job import Intake
 
-NUMBER: Final = re.compile(r"\d{3,}([\dXx]{4})(?![\dXx])")
-"""A number of seven digits or more in a column that is not read: only its last four are shown."""
+NUMBER: Final = re.compile(r"\d(?:[ -]?\d){9,}[ -]?[\dXx]|\d{6,}[\dXx]")
+"""A number of seven digits or more, or of eleven in groups, in a column that is not read: only its end is
+shown. The digits of a day are too few.
+"""
 
 READ_INTO: Final = {"loan.monthly_rate": "loan.rate", "loan.daily_rate": "loan.rate"}
-FILLED: Final = frozenset({"text", "name", "choice", "address"})
-"""Types whose merged cells are filled downwards, as when the file is taken in."""
 
 
 @frozen
@@ -166,8 +167,8 @@ def plan_json(column: ColumnPlan) -> Mapping[str, Any]:
 
 
 def _rows(intake: Intake, plan: SheetPlan, rows: Rows) -> Iterator[TriedRow]:
-    house, settings = intake.house, intake.house.settings.intake
-    limits = Limits(settings.age_from, settings.age_to, int(Decimal(settings.rate_cap) * PER_UNIT))
+    house = intake.house
+    limits = Limits.of(house.settings.intake)
     today = house.clock.now().astimezone(house.zone).date()
     checked = check(intake.words, plan, rows, today, house.zone, limits)
     problems: dict[tuple[int, int], list[Mapping[str, Any]]] = {}
@@ -202,7 +203,7 @@ def _cell(
         return TriedCell(
             column.header,
             "",
-            NUMBER.sub(lambda found: f"{'*' * (len(found[0]) - 4)}{found[1]}", text),
+            NUMBER.sub(lambda found: f"{'*' * (len(found[0]) - 4)}{found[0][-4:]}", text),
             "",
             severity,
             said,

@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from loanhub.records import Columns, Cursor, Diff, Order, Probe, Query, Record, Test
     from loanhub.rules import RowView, rule
     from loanhub.schema import Column, Schema, Table
+    from loanhub.services.office.proving import prove_home
     from loanhub.settings import Home
     from loanhub.sheets import CellKind, Claim, Sheet, block
     from loanhub.system import (
@@ -192,6 +193,7 @@ __all__ = [
     "open_sealed",
     "param",
     "private_folder",
+    "prove_home",
     "public_key",
     "range_is_taken",
     "read_key_file",
@@ -234,6 +236,7 @@ _ROOMS = {
     "records": "Columns Cursor Diff Order Probe Query Record Test",
     "rules": "RowView rule",
     "schema": "Column Schema Table",
+    "services.office.proving": "prove_home",
     "settings": "Home",
     "sheets": "CellKind Claim Sheet block",
     "system": "drives is_kept_name lock make_private open_plain private_folder range_is_taken ready_console "

@@ -80,12 +80,13 @@ def secret(session: Session) -> Secret:
     From LOANHUB_SYNC_PASSPHRASE, `--passphrase-file`, `--key-file`, the home's own ways, or a hidden prompt.
     Raises Misconfigured `sync-no-passphrase` when there is none and nobody to ask.
     """
-    told = _told_secret(session)
-    if told is not None:
-        return told
-    if not session.asks:
-        raise Misconfigured("sync-no-passphrase")
-    return hidden(session, "sync.ask.passphrase")
+    if session.secret is None:
+        session.secret = _told_secret(session)
+    if session.secret is None:
+        if not session.asks:
+            raise Misconfigured("sync-no-passphrase")
+        session.secret = hidden(session, "sync.ask.passphrase")
+    return session.secret
 
 
 def _told_secret(session: Session) -> Secret | None:
@@ -134,6 +135,20 @@ def hidden(session: Session, question: str) -> Secret:
 
 
 # The vault ------------------------------------------------------------------------------------------------
+
+
+def is_copy(session: Session) -> bool:
+    """Whether the vault that the call names is a copy of another, which is only read."""
+    place = Places().find(session.address)
+    return place is not None and bool(place.copy_of)
+
+
+def vault_to_write(session: Session) -> Vault:
+    """As `open_vault`, for what changes the vault. Raises Usage `sync-copy-is-read`."""
+    place = Places().find(session.address)
+    if place is not None and place.copy_of:
+        raise Usage("sync-copy-is-read", address=session.address, first=place.copy_of)
+    return open_vault(session)
 
 
 def open_vault(session: Session, *, salvage: bool = False) -> Vault:

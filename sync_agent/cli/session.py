@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import define, field, frozen
 
-from loanhub import LANGS, Lang, LoanHubError, Message, Misconfigured, Usage, render
+from loanhub import LANGS, Lang, LoanHubError, Message, Misconfigured, Secret, Usage, render
 
 FLAGS: Final = {"--json": "json", "--yes": "yes", "-y": "yes", "--no-color": "plain"}
 VALUES: Final = {
@@ -76,6 +76,8 @@ class Session:
     help: str = ""
     home: Path | None = None
     """The LoanHub home whose keyring opens the vault; None: the vault opens by its own."""
+    secret: Secret | None = field(default=None, repr=False)
+    """What opened the vault, once somebody said it."""
 
     @classmethod
     def of(cls, wishes: Wishes) -> Session:

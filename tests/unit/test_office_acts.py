@@ -353,7 +353,7 @@ def test_a_sealed_paper_that_was_changed_or_is_lost_gives_no_file(
 
 # -- A home looked over ----------------------------------------------------------------------------
 
-EXPECTED_AT_FIRST = {"doctor-recovery-unproven"}
+EXPECTED_AT_FIRST = {"doctor-recovery-unproven", "doctor-backup-none"}
 
 
 @pytest.fixture(scope="module")

@@ -134,7 +134,7 @@ def assert_whole(seen: dict[str, object], checkout: Path) -> None:
         f"loanhub.services.{acts.parent.name}" for acts in (checkout / "loanhub/services").glob("*/acts.py")
     ]
     packages = [top.name for top in (checkout / "plugins").glob("loanhub_*")]
-    assert seen["plugins"] == sorted([*services, *packages])
+    assert seen["plugins"] == sorted([*services, *packages, "sync_agent"])
     config = [
         name.partition("/")[2] for name, _ in source_files(checkout) if name.startswith("loanhub_defaults/")
     ]
@@ -144,5 +144,6 @@ def assert_whole(seen: dict[str, object], checkout: Path) -> None:
 
 
 def test_the_installed_command_answers(installed: Path, tmp_path: Path) -> None:
-    """`loanhub --help` from another folder, by the script that the wheel brought."""
+    """`loanhub --help` from another folder, by the scripts that the wheel brought."""
     assert "loanhub" in run(installed.with_name("loanhub"), "--help", cwd=tmp_path).lower()
+    assert "loanhub-sync init" in run(installed.with_name("loanhub-sync"), "--help", cwd=tmp_path)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from loanhub.plugins import attempt
 from loanhub.records import Query, Test
 from loanhub.system import home_problem
 
@@ -32,6 +33,7 @@ def remarks(house: Institution) -> Iterator[Remark]:
     yield from _left_behind(house)
     yield from _old_returns(house)
     yield from _start(house)
+    yield from _backed_up(house)
 
 
 def _disk(house: Institution) -> Iterator[Remark]:
@@ -74,6 +76,23 @@ def _start(house: Institution) -> Iterator[Remark]:
         yield "doctor-start-missing", "error", {"file": str(path)}
     elif path.stat().st_dev == house.home.root.stat().st_dev:
         yield "doctor-start-same-disk", "warning", {"file": str(path)}
+
+
+def _backed_up(house: Institution) -> Iterator[Remark]:
+    """How old the last backup is, and what verifying and drilling it came to."""
+    told = [attempt(one.name, one.status, house.home.root)[0] or {} for one in house.plugins.backups]
+    ages = [said["last_backup"]["age_seconds"] for said in told if said.get("last_backup")]
+    if not ages:
+        yield "doctor-backup-none", "warning", {}
+        return
+    old = min(ages) > 2 * DAY
+    facts = {"hours": int(min(ages) / HOUR)}
+    yield ("doctor-backup-old", "warning", facts) if old else ("doctor-backup-age", "note", facts)
+    for said in told:
+        if (said.get("last_verify") or {}).get("damaged"):
+            yield "doctor-backup-damaged", "error", {"count": said["last_verify"]["damaged"]}
+        if not (said.get("last_drill") or {"passed": True}).get("passed"):
+            yield "doctor-drill-failed", "error", {"day": said["last_drill"]["at"][:10]}
 
 
 def _files(folder: Path) -> list[Path]:

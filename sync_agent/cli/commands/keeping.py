@@ -9,17 +9,17 @@ import click
 
 from loanhub import Usage
 from sync_agent.cli.meter import measured
-from sync_agent.cli.opening import open_vault, remote_at, settings_of
+from sync_agent.cli.opening import remote_at, vault_to_write
 from sync_agent.cli.outcome import Outcome
 from sync_agent.cli.session import Session
 from sync_agent.cli.showing import size, table
 from sync_agent.cli.told import Told
 from sync_agent.keeping import points_of
 from sync_agent.places import Places, spoken_address
-from sync_agent.remotes import open_remote
 from sync_agent.retention import Policy, kept
 from sync_agent.snapshots import needs_of, snapshot_named, snapshots_of
 from sync_agent.status import Journal
+from sync_agent.vault import Vault
 from sync_agent.vault.mirroring import mirror, tidy
 from sync_agent.vault.pruning import GRACE
 from sync_agent.vault.pruning import prune as prune_vault
@@ -44,7 +44,7 @@ def forget(session: Session, /, snapshots: tuple[str, ...], dry_run: bool, **cou
     policy = Policy(**counts)
     if bool(snapshots) == (policy != Policy()):
         raise Usage("sync-forget-which")
-    vault = open_vault(session)
+    vault = vault_to_write(session)
     if snapshots:
         gone = {snapshot_named(vault, name).commit.sequence for name in snapshots}
         reasons: dict[int, tuple[str, ...]] = {}
@@ -83,7 +83,7 @@ def _why(session: Session, reasons: object) -> str:
 @click.pass_obj
 def prune(session: Session, at_once: bool) -> Outcome:
     """Doom what no snapshot needs, and delete what was doomed before the grace."""
-    vault = open_vault(session)
+    vault = vault_to_write(session)
     before = _stored(vault.state.index.packs)
     done = prune_vault(vault, needs_of(vault), grace=NO_GRACE if at_once else GRACE)
     after = _stored(vault.state.index.packs)
@@ -113,24 +113,28 @@ def _stored(packs: Any) -> int:
 @click.pass_obj
 def copy(session: Session, target: str, tidies: bool) -> Outcome:
     """Copy to a second remote what it lacks; killed, it is simply run again."""
-    vault = open_vault(session)
+    vault = vault_to_write(session)
+    data = copied(session, vault, target, tidies=tidies)
+    return Outcome(data, session.say("sync.copy.done", **{**data, "bytes": size(data["bytes"])}).text)
+
+
+def copied(session: Session, vault: Vault, target: str, *, tidies: bool) -> dict[str, Any]:
+    """Copies to a second remote and notes how far it is; with `tidies` deletes there what was pruned here."""
     places, target = Places(), spoken_address(target)
     place = places.find(target)
     known = place is not None and place.vault == vault.id
-    remote = remote_at(session, target) if known else open_remote(target, settings_of(session, target))
+    remote = remote_at(session, target, known=known)
     able = remote.probe()
     with measured(session, "sync.meter.copy", bytes=False) as tell:
         came = mirror(vault.remote, remote, progress=tell)
     places.remember(target, vault.id, copy_of=spoken_address(session.address))
     Journal.of(vault).copied(vault, target, came.head)
-    deleted = tidy(vault, remote) if tidies else 0
-    data = {
+    return {
         "to": target,
         "objects": came.objects,
         "bytes": came.bytes,
         "head": came.head,
         "commits_behind": max(0, vault.head[0] - came.head),
-        "deleted": deleted,
+        "deleted": tidy(vault, remote) if tidies else 0,
         "can_delete": able.can_delete,
     }
-    return Outcome(data, session.say("sync.copy.done", **{**data, "bytes": size(came.bytes)}).text)

@@ -11,7 +11,7 @@ import click
 
 from loanhub import DamagedSlot, Keyring, NotFound, Secret, Usage, new_key_file, new_recovery_key
 from sync_agent.cli.meter import measured
-from sync_agent.cli.opening import NEW_VARIABLE, new_secret, open_vault
+from sync_agent.cli.opening import NEW_VARIABLE, new_secret, open_vault, vault_to_write
 from sync_agent.cli.outcome import Outcome
 from sync_agent.cli.session import Session
 from sync_agent.cli.showing import table
@@ -65,7 +65,7 @@ def _epochs(vault: Vault) -> dict[str, Any]:
 @click.pass_obj
 def add(session: Session, kind: str, label: str, file: str, key_file: str) -> Outcome:
     """Another way in. A recovery key is shown once; a key file is made."""
-    vault = open_vault(session)
+    vault = vault_to_write(session)
     data: dict[str, Any] = {"kind": kind}
     words = ""
     if kind == "recovery":
@@ -96,7 +96,7 @@ def _added(vault: Vault, kind: str, secret: Secret, label: str) -> str:
 @click.pass_obj
 def remove(session: Session, slot: str) -> Outcome:
     """Take a way in away; data sealed before stays readable to whoever kept the key."""
-    vault = open_vault(session)
+    vault = vault_to_write(session)
     vault.rekey(lambda keyring: keyring.remove_slot(slot))
     return Outcome({"slot": slot}, session.say("sync.keys.removed", slot=slot).text)
 
@@ -110,7 +110,7 @@ def remove(session: Session, slot: str) -> Outcome:
 @click.pass_obj
 def passphrase(session: Session, slot: str, file: str) -> Outcome:
     """A new passphrase on a slot: nothing that is stored changes."""
-    vault = open_vault(session)
+    vault = vault_to_write(session)
     chosen = slot or _only_passphrase(vault.keyring)
     secret = new_secret(session, NEW_VARIABLE, file)
     vault.rekey(lambda keyring: keyring.rewrap(chosen, secret))
@@ -131,7 +131,7 @@ def _only_passphrase(keyring: Keyring) -> str:
 @click.pass_obj
 def rotate(session: Session, new_only: bool, suite: int | None, at_once: bool) -> Outcome:
     """A new epoch for new data, and old data sealed anew under it; run again, it goes on."""
-    vault = open_vault(session)
+    vault = vault_to_write(session)
     begun = vault.state.epoch - 1 > max(vault.state.retired, vault.keys.start.epoch - 1)
     resumed = begun and not new_only and suite is None
     if not resumed:

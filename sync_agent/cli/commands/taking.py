@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ from attrs import asdict
 from loanhub import Stale
 from sync_agent.cli.commands.checking import told_abilities
 from sync_agent.cli.meter import measured
-from sync_agent.cli.opening import is_home, open_vault
+from sync_agent.cli.opening import is_home, vault_to_write
 from sync_agent.cli.outcome import DONE, INCOMPLETE, Outcome
 from sync_agent.cli.session import Session
 from sync_agent.cli.showing import size
 from sync_agent.cli.told import Told
-from sync_agent.places import Places
+from sync_agent.places import Places, state_folder
 from sync_agent.snapshots import Options, Problem, Progress, Taken, take
 from sync_agent.status import Journal
 from sync_agent.vault import Vault
@@ -38,17 +39,32 @@ def backup(
     include: tuple[str, ...], host: str,
 ) -> Outcome:  # fmt: skip
     """Take a snapshot; 3 when something could not be read."""
-    sources = [Path(path).expanduser() for path in paths]
-    if session.home is None and len(sources) == 1 and is_home(sources[0]):
-        session.home = sources[0].absolute()
-    vault = open_vault(session)
+    sources = sources_of(session, paths)
+    vault = vault_to_write(session)
     told_abilities(session, vault.remote.probe())
-    options = Options(
-        include=include, exclude=exclude, tags=tags, host=host, cache=Places().cache(session.address)
-    )
+    options = options_of(session, tags=tags, exclude=exclude, include=include, host=host)
     taken = taken_of(session, vault, sources, options)
     data = told(session, taken)
     return Outcome(data, _words(session, data), status=INCOMPLETE if taken.is_incomplete else DONE)
+
+
+def sources_of(session: Session, paths: tuple[str, ...]) -> list[Path]:
+    """What is to be backed up; a LoanHub home alone opens the vault with its own keyring."""
+    sources = [Path(path).expanduser() for path in paths]
+    if session.home is None and len(sources) == 1 and is_home(sources[0]):
+        session.home = sources[0].absolute()
+    return sources
+
+
+def options_of(
+    session: Session, *, tags: Sequence[str], exclude: Sequence[str], include: Sequence[str], host: str = ""
+) -> Options:
+    """How a snapshot is taken; neither the vault nor what this machine remembers of it is ever in one."""
+    address = session.address
+    skip = [state_folder(), *([] if "://" in address else [Path(address).expanduser()])]
+    return Options(
+        include=include, exclude=exclude, tags=tags, host=host, cache=Places().cache(address), skip=skip
+    )
 
 
 def taken_of(session: Session, vault: Vault, sources: list[Path], options: Options) -> Taken:

@@ -15,9 +15,10 @@ from attrs import frozen
 
 from loanhub.entities import Batch
 from loanhub.institution import Institution
+from loanhub.jobs import Progress
 from loanhub.keys import Secret
 from loanhub.services.intake import report
-from loanhub.services.intake.job import Intake
+from loanhub.services.intake.job import Incoming, Intake
 from loanhub.testing.numbers import mobiles, resident_ids
 from loanhub.texts import LANGS, Message, render
 from tests.flows.conftest import Clock, Office
@@ -149,3 +150,15 @@ def summary(batch: Batch) -> list[tuple[object, ...]]:
         tuple(cell for cell in row if cell is not None)
         for row in opened.worksheets[0].iter_rows(values_only=True)
     ]
+
+
+def killed(office: Office, path: Path, landed: int) -> None:
+    """Take a file in until so many chunks have landed, and then no more."""
+    intake = Intake.of(office.house, "zh")
+    work, chunks = intake.take(Incoming(path, path.name)), 0
+    for progress in work:
+        assert isinstance(progress, Progress)
+        chunks += progress.note == "landing"
+        if chunks == landed:
+            break
+    work.close()  # type: ignore[attr-defined]

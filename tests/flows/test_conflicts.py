@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
+import pytest
 from attrs import evolve
 
 from loanhub.acts import Act, Books, Facts
@@ -15,7 +16,7 @@ from loanhub.records import Test as Condition
 from loanhub.services.intake.undo import UNDO, Undo
 from loanhub.settings import Drop
 from tests.flows.conftest import Office
-from tests.flows.sheets import HEAD, loan, person, problems, reasons, summary, workbook
+from tests.flows.sheets import HEAD, killed, loan, office_in, person, problems, reasons, summary, workbook
 
 MORE = (*HEAD, "贷款用途", "贷款产品")
 
@@ -225,3 +226,18 @@ def test_a_manager_changed_by_the_sheet_waits_for_a_person(office: Office) -> No
     assert office.rows("customer")["manager"].to_list() == ["王经理"]
     again = office.ingest(sheet("三月.xlsx", "李经理"), dry=True)
     assert (again.unchanged, again.conflicts) == (1, 0), "asked for once"
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_conflict_behind_a_kill_is_one_as_it_would_have_been_without(stopped: bool, tmp_path: Path) -> None:
+    """The customer was known: that the batch gave it a loan before the kill does not make it the batch's."""
+    with office_in(tmp_path, intake={"chunk": 2}) as office:
+        office.ingest(workbook(tmp_path / "一月.xlsx", [HEAD, loan(1)]))
+        rows = [loan(1, 借据号="A"), loan(2), loan(1, 借据号="B", 手机号码=person(5).mobile)]
+        rows += [loan(2, 借据号="C", 手机号码=person(6).mobile)]
+        path = workbook(tmp_path / "二月.xlsx", [HEAD, *rows])
+        if stopped:
+            killed(office, path, 1)
+        batch = office.ingest(path)
+        told = office.problems(batch).select("row", "code").rows()
+        assert (told, batch.conflicts) == ([(4, "conflict"), (5, "differs-from-earlier-row")], 1)

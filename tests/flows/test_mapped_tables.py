@@ -9,15 +9,14 @@ import openpyxl
 import pytest
 
 from loanhub.entities import Batch
-from loanhub.jobs import Progress
 from loanhub.services.intake.acts import MAPPINGS, SET, MappingList, MappingSet
-from loanhub.services.intake.job import Incoming, Intake
 from tests.flows.conftest import Office
 from tests.flows.sheets import (
     HEAD,
     Rows,
     columns,
     fields,
+    killed,
     loan,
     office_in,
     person,
@@ -90,18 +89,6 @@ def test_corrected_rows_of_the_report_come_back_into_their_own_table(office: Off
     again = office.ingest(corrected)
     assert (again.rows, again.stored, again.rejected) == (2, 2, 0), office.problems(again)
     assert seen(office) == (["J0001", "J0002"], [90_500])
-
-
-def killed(office: Office, path: Path, landed: int) -> None:
-    """Take a file in until so many chunks have landed, and then no more."""
-    intake = Intake.of(office.house, "zh")
-    work, chunks = intake.take(Incoming(path, path.name)), 0
-    for progress in work:
-        assert isinstance(progress, Progress)
-        chunks += progress.note == "landing"
-        if chunks == landed:
-            break
-    work.close()  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("landed", [1, 4])

@@ -242,7 +242,8 @@ class Intake:
 
     def _land(self, batch: Batch, desk: Desk, prepared: Prepared) -> Iterator[Progress]:
         later = prepared.total > LARGE
-        prepared.restore(desk.do(steps.CHUNKS, steps.Of(batch.id)) if batch.chunks else [])
+        if batch.chunks:
+            prepared.restore(desk.do(steps.SO_FAR, steps.Of(batch.id)))
         heard, asked = pl.DataFrame(schema={"key": pl.Int64}), ""
         for number, chunk in prepared.chunks(batch, start=batch.chunks):
             if number % ASKED == 0 or number == batch.chunks or chunk.source != asked:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from loanhub.desk import Desk
     from loanhub.entities import Batch
     from loanhub.services.intake.job import Intake
+    from loanhub.services.intake.steps import SoFar
 
 ORDER: Final = ("customers", "loans", "collateral", "credit", "receipts", "followups")
 """Sheets land in this order, so that loans find their people and receipts their loans."""
@@ -180,22 +181,23 @@ class Prepared:
         self.made.clear()
         self.found.clear()
 
-    def restore(self, landed: Sequence[pl.DataFrame]) -> None:
+    def restore(self, landed: SoFar) -> None:
         """What chunks that landed before a kill had made, found again from what is kept of them."""
-        for frame in landed:
-            made = frame.filter(pl.col("outcome") != OUTCOMES["unchanged"])
+        for kind, ids in landed.made.items():
+            self.made[kind].update(ids)
+        for frame in landed.chunks:
+            told = frame.filter(pl.col("outcome") != OUTCOMES["unchanged"])
             for place, sheet in enumerate(self.sheets):
-                mine = made.filter(pl.col("sheet") == place)
+                mine = told.filter(pl.col("sheet") == place)
                 known = sheet.keys.select("row", "#person", "#loan_key")
                 joined = mine.drop("#person", "#loan_key", strict=False).join(known, on="row")
-                for key, kind, into in (
-                    ("#person", "customer", self.people),
-                    ("#loan_key", "loan", self.loans),
+                for key, id_, into in (
+                    ("#person", "#customer", self.people),
+                    ("#loan_key", "#loan", self.loans),
                 ):
-                    if (id_ := f"#{kind}") in joined.columns:
+                    if id_ in joined.columns:
                         some = joined.filter(pl.col(key).is_not_null() & pl.col(id_).is_not_null())
                         into.update(dict(zip(some[key], some[id_], strict=True)))
-                        self.made[kind].update(some[id_].to_list())
 
 
 def prepare(intake: Intake, tables: Sequence[tuple[tuple[int, Table], SheetPlan]], chunk: int) -> Prepared:

@@ -6,6 +6,8 @@ All are hidden steps of the intake job; each leaves its audit line under the bat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import timedelta
 from typing import Any, Final
 
 import polars as pl
@@ -14,7 +16,7 @@ from attrs import evolve, field, frozen
 from loanhub import searching
 from loanhub.acts import Act, Books, Facts
 from loanhub.entities import Batch, Layout, Pending, Statement
-from loanhub.records import Columns, Query, Test
+from loanhub.records import Columns, Query, Test, moment
 from loanhub.services.intake.said import OUTCOMES, last_said, statements, unpacked
 
 
@@ -122,9 +124,35 @@ class Of:
     batch: int
 
 
-def chunks(books: Books, request: Of) -> Facts[Sequence[pl.DataFrame]]:
-    """The rows of every chunk landed so far, as kept."""
-    return Facts([unpacked(s.said) for s in statements(books, request.batch)])
+@frozen
+class SoFar:
+    """What of a batch has landed: the rows of its chunks as kept, and ids by kind of the records it made."""
+
+    chunks: Sequence[pl.DataFrame] = field(repr=False)
+    made: Mapping[str, AbstractSet[int]] = field(repr=False)
+
+
+def so_far(books: Books, request: Of) -> Facts[SoFar]:
+    """What a batch that was stopped had landed."""
+    landed = [unpacked(s.said) for s in statements(books, request.batch)]
+    of_batch = (Test("batch_id", "eq", request.batch),)
+    own = books.columns(Query(Statement.KIND, of_batch, fields=("line", "at")))
+    return Facts(SoFar(landed, {kind: _made(books, kind, landed, own) for kind in searching.INDEXED}))
+
+
+def _made(books: Books, kind: str, landed: Sequence[pl.DataFrame], own: pl.DataFrame) -> set[int]:
+    """Of the records that rows are about those written by the batch's `own` lines, and not there before."""
+    about = f"#{kind}"
+    ids = {one for frame in landed if about in frame.columns for one in frame[about].drop_nulls()}
+    if not ids:
+        return set()
+    mine = (Test("id", "in", sorted(ids)), Test("line", "in", own["line"].to_list()))
+    written = books.columns(Query(kind, mine, fields=("id", "version")))
+    again = Test("id", "in", written.filter(pl.col("version") > 1)["id"].to_list())
+    first = moment(own["at"].min())  # type: ignore[arg-type]
+    before = first - timedelta(microseconds=1) if first else None
+    there = books.columns(Query(kind, (again,), as_of=before, fields=("id",)))
+    return set(written["id"]) - set(there["id"])
 
 
 def waiting(books: Books, request: Of) -> Facts[int]:
@@ -197,7 +225,7 @@ FINISH: Final = Act("batch.finish", Change, NEEDS, change, hidden=True)
 REMEMBER: Final = Act("mapping.remember", Remember, NEEDS, remember, hidden=True)
 RECALL: Final = Act("mapping.recall", Recall, NEEDS, recall, writes=False, hidden=True)
 SAID: Final = Act("batch.said", Said, NEEDS, said, writes=False, hidden=True)
-CHUNKS: Final = Act("batch.chunks", Of, NEEDS, chunks, writes=False, hidden=True)
+SO_FAR: Final = Act("batch.so_far", Of, NEEDS, so_far, writes=False, hidden=True)
 WAITING: Final = Act("batch.waiting", Of, NEEDS, waiting, writes=False, hidden=True)
 PROBLEMS: Final = Act("batch.problems", Of, NEEDS, problems, writes=False, hidden=True)
 MADE: Final = Act("batch.made", Of, NEEDS, made, writes=False, hidden=True)

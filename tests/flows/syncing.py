@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -58,16 +61,25 @@ class Machine:
     def says(self, *argv: object, **environment: str) -> tuple[int, str, str]:
         """The call as a person makes it: exit status, stdout, stderr."""
         out, err = StringIO(), StringIO()
-        told = {
+        told = {**self._environment(), **environment}
+        with patch.dict("os.environ", told), redirect_stdout(out), redirect_stderr(err):
+            code = run([str(word) for word in argv])
+        return code, out.getvalue(), err.getvalue()
+
+    def apart(self, *argv: object) -> Came:
+        """The call in a process of its own."""
+        command = [sys.executable, "-m", "sync_agent", "--json", *map(str, argv)]
+        environment = {**os.environ, **self._environment()}
+        done = subprocess.run(command, env=environment, capture_output=True, check=False)
+        return Came(done.returncode, json.loads(done.stdout))
+
+    def _environment(self) -> dict[str, str]:
+        return {
             "LOANHUB_SYNC_STATE": str(self.state),
             "LOANHUB_SYNC_VAULT": self.vault,
             "LOANHUB_SYNC_PASSPHRASE": self.passphrase,
             **self.settings,
-            **environment,
         }
-        with patch.dict("os.environ", told), redirect_stdout(out), redirect_stderr(err):
-            code = run([str(word) for word in argv])
-        return code, out.getvalue(), err.getvalue()
 
     def init(self, settings: dict[str, Any] | None = None) -> Vault:
         """A vault that opens quickly, made as `init` makes one."""

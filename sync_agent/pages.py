@@ -67,6 +67,33 @@ def has_log(path: Path) -> bool:
         return False
 
 
+def has_journal(path: Path) -> bool:
+    """Whether there is a journal beside it from which a crash would be undone."""
+    try:
+        with open_plain(_beside(path, "-journal")) as journal:
+            return journal.read(len(_JOURNAL)) == _JOURNAL
+    except OSError:
+        return False
+
+
+def has_users(path: Path) -> bool:
+    """Whether a program has the database open, as far as its log's shared memory shows it."""
+    try:
+        with open_plain(_beside(path, "-shm")) as shm:
+            return range_is_taken(shm.fileno(), _IN_USE, 1)
+    except OSError:
+        return False
+
+
+def remove_beside(path: Path) -> None:
+    """Removes what belongs to the database that lay at `path` before, and would spoil another there.
+
+    Raises OSError.
+    """
+    for ending in BESIDE:
+        _beside(path, os.fsdecode(ending)).unlink(missing_ok=True)
+
+
 def _beside(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
@@ -210,15 +237,8 @@ class PageSource:
 
     def _is_unfinished(self, file: BinaryIO) -> bool:
         """Whether there is a journal to roll back, and nobody who is just writing it."""
-        left = self._has_journal() and not range_is_taken(file.fileno(), _RESERVED, 1)
-        return left and self._has_journal()  # a writer may have undone it himself just then
-
-    def _has_journal(self) -> bool:
-        try:
-            with open_plain(_beside(self._path, "-journal")) as journal:
-                return journal.read(len(_JOURNAL)) == _JOURNAL
-        except OSError:
-            return False
+        left = has_journal(self._path) and not range_is_taken(file.fileno(), _RESERVED, 1)
+        return left and has_journal(self._path)  # a writer may have undone it himself just then
 
     def _recover(self) -> None:
         """Whoever opens a database after a crash undoes what was half done. Raises what `connect` does."""

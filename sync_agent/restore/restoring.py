@@ -18,6 +18,7 @@ from typing import Final
 from attrs import define, field, frozen
 
 from loanhub import Damaged, NotFound, is_kept_name, saying_full
+from sync_agent.pages import has_journal, has_log, has_users, remove_beside
 from sync_agent.restore.writing import File, Writing, dress, is_whole
 from sync_agent.snapshots.body import Problem, Snapshot, shown
 from sync_agent.snapshots.entries import FILE, FOLDER, Entry, Reference
@@ -77,6 +78,8 @@ def restore(
     patterns = Patterns.of(wanted.include, wanted.exclude)
     expected = 0 if wish is not None else snapshot.counts.bytes
     restorer = _Restorer(vault, patterns, expected, tell)
+    if wanted.inside and top.is_folder:
+        restorer.dress_at_the_end(target, top)
     restorer.run(entries_of(vault.load, top.references) if top.is_folder else iter((top,)), target)
     return restorer.answer()
 
@@ -108,6 +111,10 @@ class _Restorer:
     def answer(self) -> Restored:
         """What was done."""
         return Restored(**self._counts, problems=tuple(self._problems))
+
+    def dress_at_the_end(self, folder: Path, entry: Entry) -> None:
+        """A folder gets mode and time when everything is in it."""
+        self._made.append((folder, entry))
 
     def run(self, entries: Iterator[Entry], target: Path) -> None:
         """Everything below these entries, into `target`."""
@@ -193,7 +200,7 @@ class _Restorer:
             self._fail("restore-not-written", folder.path)
             return False
         self._counts["folders"] += 1
-        self._made.append((folder.path, folder.entry))
+        self.dress_at_the_end(folder.path, folder.entry)
         return True
 
     def _dress_folder(self, path: Path, entry: Entry) -> None:
@@ -206,13 +213,19 @@ class _Restorer:
     # Files and links ------------------------------------------------------------------------------------
 
     def _file(self, path: Path, entry: Entry, there: os.stat_result | None, writing: Writing) -> None:
+        database = entry.is_database or has_log(path) or has_journal(path)
+        if database and has_users(path):
+            self._fail("restore-in-use", path)
+            return
         pieces: Sequence[Reference] = tuple(pieces_of(self.vault.load, entry))
         same = there is not None and stat.S_ISREG(there.st_mode) and there.st_size == entry.size
         if same and is_whole(self.vault, path, iter(pieces)):
             dress(path, entry)
+            if database:
+                remove_beside(path)
             self._counts["present"] += 1
         else:
-            writing.add(File(path, entry, len(pieces)), pieces)
+            writing.add(File(path, entry, len(pieces), database), pieces)
 
     def _done(self, file: File) -> None:
         if file.failed:

@@ -12,6 +12,7 @@ import blake3
 from attrs import define, field
 
 from loanhub import Damaged, NotFound, saying_full
+from sync_agent.pages import remove_beside
 from sync_agent.snapshots.entries import Entry, Reference
 from sync_agent.vault import Vault
 from sync_agent.vault.sealed import DATA
@@ -30,6 +31,8 @@ class File:
     entry: Entry
     left: int
     """Pieces still to come."""
+    is_database: bool = False
+    """What lies beside it belongs to the one it replaces."""
     failed: str = ""
     _stream: BinaryIO | None = field(default=None, init=False, repr=False)
 
@@ -60,6 +63,8 @@ class File:
         assert self._stream is not None
         self._stream.close()
         dress(self.temporary, self.entry)
+        if self.is_database:
+            remove_beside(self.path)
         self.temporary.replace(self.path)
         self._stream = None
 

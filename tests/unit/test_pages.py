@@ -60,14 +60,14 @@ def writers(
 
 
 @contextmanager
-def kept(path: Path) -> Iterator[None]:
-    """Another program has the database for itself."""
+def kept(path: Path, key: str = "-", mode: str = "delete") -> Iterator[None]:
+    """Another program commits once, and then has the database for itself."""
     script = (
-        "import sys; from pathlib import Path; from tests.unit.counting import opened; "
-        "c = opened(Path(sys.argv[1]), mode='delete'); c.execute('BEGIN EXCLUSIVE'); "
+        "import sys; from pathlib import Path; from tests.unit.counting import *; "
+        "c = opened(Path(sys.argv[1]), *sys.argv[2:]); count(c); c.execute('BEGIN EXCLUSIVE'); "
         "print(flush=True); input()"
     )
-    command = [sys.executable, "-c", script, str(path)]
+    command = [sys.executable, "-c", script, str(path), key, mode]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as one:
         assert one.stdin is not None
         assert one.stdout is not None
@@ -208,6 +208,17 @@ def test_a_user_who_comes_while_the_image_is_read_is_noticed(tmp_path: Path, key
             assert count_in(copied(PageSource(path), tmp_path / "b.db"), key) == 1
 
 
+def crash(path: Path, key: str, mode: str) -> None:
+    """A program commits seven times, and is killed in the middle of an eighth larger than its cache."""
+    script = (
+        "import os, sys; from pathlib import Path; from tests.unit.counting import *; "
+        "c = opened(Path(sys.argv[1]), sys.argv[2], sys.argv[3]); [count(c) for _ in range(7)]; "
+        "c.execute('PRAGMA cache_size = 5'); c.execute('BEGIN'); "
+        "c.execute('UPDATE counter SET n = -1, pad = randomblob(3000)'); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(path), key, mode], check=False)
+
+
 # After a crash --------------------------------------------------------------------------------------------
 
 
@@ -215,12 +226,7 @@ def test_what_was_committed_before_a_crash_is_in_the_image(tmp_path: Path, key: 
     """The log is there, its shared memory is left over, and nobody has recovered anything."""
     path = tmp_path / "a.db"
     made(path, key).close()
-    script = (
-        "import os, sys; from pathlib import Path; from tests.unit.counting import *; "
-        "c = opened(Path(sys.argv[1]), sys.argv[2]); [count(c) for _ in range(7)]; "
-        "c.execute('BEGIN'); c.execute('UPDATE counter SET n = -1'); os.kill(os.getpid(), 9)"
-    )
-    subprocess.run([sys.executable, "-c", script, str(path), key], check=False)
+    crash(path, key, "wal")
     assert (tmp_path / "a.db-wal").stat().st_size > HEADER_BYTES
     before = path.read_bytes()
     assert count_in(copied(PageSource(path), tmp_path / "b.db"), key) == 7
@@ -235,20 +241,14 @@ def test_a_journal_left_by_a_crash_is_rolled_back_first(tmp_path: Path, key: str
     """The file itself is half of a transaction then; without its key, that is said."""
     path = tmp_path / "a.db"
     made(path, key, "delete").close()
-    script = (
-        "import os, sys; from pathlib import Path; from tests.unit.counting import *; "
-        "c = opened(Path(sys.argv[1]), sys.argv[2], 'delete'); count(c); c.execute('PRAGMA cache_size = 5'); "
-        "c.execute('BEGIN'); c.execute('UPDATE counter SET n = -1, pad = randomblob(3000)'); "
-        "os.kill(os.getpid(), 9)"
-    )
-    subprocess.run([sys.executable, "-c", script, str(path), key], check=False)
+    crash(path, key, "delete")
     assert (tmp_path / "a.db-journal").stat().st_size > 0
     if key != "-":
         with pytest.raises(Busy, match="pages-held"), PageSource(path).held():
             pass
     lent: Opener = lambda one: opened(one, key, "delete")  # noqa: E731
-    assert count_in(copied(PageSource(path, lent), tmp_path / "b.db"), key) == 1
-    assert count_in(path, key) == 1
+    assert count_in(copied(PageSource(path, lent), tmp_path / "b.db"), key) == 7
+    assert count_in(path, key) == 7
 
 
 # Locks ----------------------------------------------------------------------------------------------------
@@ -265,7 +265,7 @@ def test_a_database_somebody_has_for_himself_is_said_to_be_held(tmp_path: Path) 
         with pytest.raises(Exception, match="locked"):
             count(connection)
         write(image, tmp_path / "b.db")
-    assert count_in(tmp_path / "b.db") == 0
+    assert count_in(tmp_path / "b.db") == 1
 
 
 def test_a_database_that_is_held_is_a_problem_of_the_snapshot(
@@ -324,6 +324,35 @@ def test_a_log_begun_anew_under_a_connection_is_noticed(
             assert image.is_one_moment()
             count(connection)
             assert not image.is_one_moment()
+
+
+# Coming back ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+def test_what_lies_beside_a_later_state_does_not_spoil_a_database_that_comes_back(
+    tmp_path: Path, key: str, mode: str
+) -> None:
+    """In place, after a crash: SQLite would lay log or journal over whatever file is there."""
+    path, vault = tmp_path / "live" / "a.db", new_vault(MemoryRemote())
+    path.parent.mkdir()
+    made(path, key, mode).close()
+    taken = take(vault, [path.parent])
+    crash(path, key, mode)
+    assert (tmp_path / "live" / "a.db-wal").exists() or (tmp_path / "live" / "a.db-journal").exists()
+    assert restore(vault, taken.snapshot, tmp_path).problems == ()
+    assert count_in(path, key) == 0
+
+
+def test_a_database_that_is_open_is_not_replaced(tmp_path: Path, key: str) -> None:
+    path, vault = tmp_path / "live" / "a.db", new_vault(MemoryRemote())
+    path.parent.mkdir()
+    made(path, key).close()
+    taken = take(vault, [path.parent])
+    with kept(path, key, "wal"):
+        done = restore(vault, taken.snapshot, tmp_path)
+    assert done.problems == (Problem("restore-in-use", str(path)),)
+    assert count_in(path, key) == 1
 
 
 # Recognising ----------------------------------------------------------------------------------------------

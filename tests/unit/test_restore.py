@@ -44,6 +44,7 @@ def office(tmp_path: Path) -> Path:
     (folder / "合同").mkdir(parents=True)
     (folder / "合同" / "张.txt").write_text("一")
     (folder / "合同" / "王.txt").write_text("二")
+    folder.chmod(0o700)
     (folder / "notes.txt").write_text("three")
     (folder / "scan.bin").write_bytes(os.urandom(3_000_000))
     return folder

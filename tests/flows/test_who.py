@@ -191,3 +191,26 @@ def test_two_made_one_while_their_sheet_is_landing_are_one_for_its_later_rows(tm
                 told.merge("A", "B")
         known = told.owners()
         assert known["A"] == known["B"] == known["D"] != known["C"]
+
+
+NUMBERED = ("客户编号", "客户姓名", "借据号", "贷款金额", "期限")
+
+
+def numbered(number: str, name: str, key: str) -> list[object]:
+    return [number, name, key, "10万", "12个月"]
+
+
+def test_a_customer_number_is_not_enough_where_the_names_differ(tmp_path: Path) -> None:
+    """Each of two offices numbers its customers from 1."""
+    with office_in(tmp_path) as office:
+        told = Story(office)
+        here = [numbered("001", "张样", "A1"), numbered("002", "李 样", "A2")]
+        office.ingest(workbook(tmp_path / "甲.xlsx", [NUMBERED, *here]))
+        there = [numbered("001", "王样", "B1"), numbered("002", "李样", "B2")]
+        batch = office.ingest(workbook(tmp_path / "乙.xlsx", [NUMBERED, *there]))
+        assert office.problems(batch).select("row", "code").rows() == [(2, "customer-no-of-another")]
+        known = told.owners()
+        assert known == {"A1": known["A1"], "A2": known["A2"], "B2": known["A2"]}
+        again = [numbered("001", "张祥", "A1"), here[1]]
+        revised = office.ingest(workbook(tmp_path / "甲改.xlsx", [NUMBERED, *again]))
+        assert (revised.rejected, revised.conflicts, told.owners()) == (0, 0, known), "a name put right"

@@ -1,6 +1,7 @@
 """Who and what is there already: people by ID, code, number, or name and mobile together; loans by number.
 
-Whoever was merged into another is that one. Where two may be meant nobody is taken: it is told instead.
+Whoever was merged into another is that one. Where two may be meant nobody is taken: it is told instead,
+and so it is where a customer number is that of another name.
 
 Also what makes a row unfit to land: a loan that is not known, a new loan without number, amount or term,
 a person without a name, rows outside what the batch's principal may write.
@@ -53,8 +54,7 @@ def by_tokens(landing: Landing, tokens: pl.Series) -> pl.DataFrame:
 
 
 def _by_ids(books: Books, kind: str, ids: pl.Series, columns: list[str]) -> pl.DataFrame:
-    found = books.columns(Query(kind, (Test("id", "in", ids.unique().to_list()),)))
-    return found.select("id", *columns)
+    return books.columns(Query(kind, (Test("id", "in", ids.unique().to_list()),), fields=("id", *columns)))
 
 
 def _plain(expression: pl.Expr) -> pl.Expr:
@@ -243,6 +243,7 @@ def reject_unfit(landing: Landing) -> None:
         landing.reject(loan.is_null(), "loan-unknown", "loan.loan_no")
     rows = landing.rows
     needs = pl.col("#customer").is_null() & pl.lit(_needs_person(landing))
+    _reject_misnumbered(landing)
     missing = rows.select(needs.alias("m")).to_series() & _nameless(landing)
     landing.reject(missing, "customer-name-missing", "customer.name")
     if subjects_of(landing.paths) == ["followups"]:
@@ -250,6 +251,30 @@ def reject_unfit(landing: Landing) -> None:
             (pl.col("#customer").is_null() & pl.col("#weak")).alias("u")
         ).to_series()
         landing.reject(unknown, "customer-unclear", "customer.name")
+
+
+def _reject_misnumbered(landing: Landing) -> None:
+    """Rows of which this source never spoke, told by a customer number that is that of another name.
+
+    Where each office numbers its customers from 1, all numbers are there twice.
+    """
+    rows = landing.rows
+    if not {"#customer", "#person", "customer.name"} <= set(rows.columns):
+        return
+    spoken = pl.col("#hash").is_in(landing.chunk.said["key"].implode())
+    known = pl.any_horizontal(pl.col(c).is_not_null() for c in ("#loan", CUSTOMER) if c in rows.columns)
+    made = pl.col("#customer").is_in(list(landing.chunk.made.get("customer", ())))
+    by_number = rows.filter(
+        pl.col("#person").str.starts_with("K:"), pl.col("customer.name") != "", ~(spoken | known | made)
+    ).drop_nulls("#customer")
+    if by_number.is_empty():
+        return
+    names = _by_ids(landing.books, "customer", by_number["#customer"], ["name"])
+    found = by_number.join(names, left_on="#customer", right_on="id")
+    other = found.filter(pl.col("name") != "", _plain(pl.col("name")) != _plain(pl.col("customer.name")))
+    landing.reject(
+        rows["row"].is_in(other["row"].implode()), "customer-no-of-another", "customer.customer_no"
+    )
 
 
 def _nameless(landing: Landing) -> pl.Series:

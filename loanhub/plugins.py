@@ -63,13 +63,17 @@ class Plugins:
     _manager: pluggy.PluginManager = field(factory=lambda: pluggy.PluginManager(hookspecs.PROJECT))
 
     @classmethod
-    def load(cls, folder: Path | None = None, disabled: Iterable[str] = ()) -> Plugins:
-        """Load every entry point of group `loanhub`, then each file of `folder` in order of name."""
+    def load(cls, folder: Path | None = None, disabled: Iterable[str] = (), *, like: str = "") -> Plugins:
+        """Load every entry point of group `loanhub`, then each file of `folder` in order of name.
+
+        `like`: only entry points whose names begin so, such as `loanhub_remote_`.
+        """
         self = cls()
         self._manager.add_hookspecs(hookspecs)
         off = frozenset(disabled)
         for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
-            self._admit(point.name, _version(point), point.load, off)
+            if point.name.startswith(like):
+                self._admit(point.name, _version(point), point.load, off)
         for path in sorted(folder.glob("*.py")) if folder and folder.is_dir() else ():
             self._admit(path.stem, "file", partial(_module, path), off)
         return self

@@ -13,6 +13,8 @@ from attrs import define
 from loanhub import Capabilities, Misconfigured, Plugins, Remote, Stored
 
 FOLDER: Final = "file"
+CUSTOMARY: Final = "loanhub_remote_"
+"""How plugins that bring remotes are called: they are asked first, without loading all the others."""
 LIMIT: Final = "limit"
 """The setting every kind of remote has: kilobytes (1,000) a second, both ways together."""
 
@@ -32,8 +34,10 @@ def open_remote(
     limit = own.pop(LIMIT, 0)
     if isinstance(limit, bool) or not isinstance(limit, int | float) or limit < 0:
         raise Misconfigured("remote-setting-wrong", setting=LIMIT)
-    known = (plugins or Plugins.load()).remotes
     scheme = _scheme(address)
+    known = (plugins or Plugins.load(like=CUSTOMARY)).remotes
+    if scheme not in known and plugins is None:
+        known = Plugins.load().remotes
     if scheme not in known:
         raise Misconfigured("remote-scheme-unknown", scheme=scheme, known=", ".join(sorted(known)))
     remote = known[scheme].open(address, own)

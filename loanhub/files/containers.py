@@ -103,8 +103,10 @@ def _zip_end(stream: BinaryIO) -> _ZipEnd | None:
     if found < 0 or found + _END.size > len(tail):
         return None
     *_, size, offset, _comment = _END.unpack_from(tail, found)
-    if offset == 0xFFFFFFFF or size == 0xFFFFFFFF:
-        return _zip64_end(stream, begin + found)
+    # Some writers put the long record before every end; then the directory ends before it.
+    long = _zip64_end(stream, begin + found)
+    if long is not None or 0xFFFFFFFF in (offset, size):
+        return long
     return _ZipEnd(size, offset, begin + found)
 
 

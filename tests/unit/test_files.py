@@ -356,6 +356,19 @@ def test_a_zip_with_large_offsets_is_understood(tmp_path: Path) -> None:
 # ---- watching: the decision, with time handed in ----------------------------------------------------
 
 
+def test_a_zip_whose_writer_always_puts_the_long_record_is_whole_and_known(tmp_path: Path) -> None:
+    """As Java's streaming writers do, also for a small workbook whose short record says it all."""
+    content = workbook()
+    end = content.rindex(b"PK\x05\x06")
+    *_, count, size, offset, _comment = struct.unpack("<4s4H2IH", content[end:])
+    record = struct.pack("<4sQ2H2I4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, size, offset)
+    locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, end, 1)
+    path = tmp_path / "a.xlsx"
+    path.write_bytes(content[:end] + record + locator + content[end:])
+    assert files.torn(path) is None
+    assert files.sniff(path) is Content.XLSX
+
+
 def said(settler: Settler, folder: Path, now: float) -> list[Settled | Notice]:
     return list(settler.look(folder, files.scan(folder), now))
 

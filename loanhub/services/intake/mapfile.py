@@ -34,6 +34,10 @@ from loanhub.services.intake.plans import ColumnPlan, SheetPlan
 from loanhub.words import Words
 
 OPEN: Final = "?"
+LARGEST: Final = 4 << 20
+"""Bytes of a mapping file; one of 2,000 columns with three lines each takes 0.3 MB."""
+LAST_ROW: Final = 2**32 - 1
+"""Of any sheet: row numbers take 32 bits."""
 OPTIONS: Final = frozenset({"field", "unit", "period", "day_base", "percent", "epoch", "order", "values"})
 TABLE_KEYS: Final = frozenset({"columns", "checks", "skip"})
 SHEET_KEYS: Final = TABLE_KEYS | {"header_row", "one_table", "tables"}
@@ -57,7 +61,7 @@ VALUES: Final[dict[str, frozenset[Any]]] = {
     "day_base": frozenset({360, 365}),
 }
 """What the options of a column may say."""
-SHAPES: Final[dict[str, type]] = {
+SHAPES: Final[dict[str, Any]] = {
     **dict.fromkeys(("columns", "checks", "sheets", "tables"), dict),
     **dict.fromkeys(("skip", "one_table"), bool),
     "header_row": int,
@@ -72,7 +76,8 @@ def beside(path: Path) -> Path | None:
 
 def is_open(path: Path) -> bool:
     """Whether a question in the file is still to be answered; a file that cannot be read is for `read`."""
-    return f'"{OPEN}"' in path.read_text(encoding="utf-8-sig", errors="replace")
+    with path.open("rb") as stream:
+        return f'"{OPEN}"'.encode() in stream.read(LARGEST)
 
 
 @frozen
@@ -116,19 +121,29 @@ def read(path: Path | None, words: Words) -> MapFile:
     if path is None:
         return MapFile()
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = _text(path)
         document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, of a number of 5,000 digits
         raise Misconfigured("mapping-unreadable", file=path.name, reason=str(error)) from None
     raw = MapFile(path.name, document, text)
     return evolve(raw, document=_table(document, raw, words, KEYS))
+
+
+def _text(path: Path) -> str:
+    """The file's text. Raises ValueError when it is longer than any mapping, or no UTF-8."""
+    with path.open("rb") as stream:
+        written = stream.read(LARGEST + 1)
+    if len(written) > LARGEST:
+        raise ValueError(f"> {LARGEST} B")
+    return written.decode("utf-8-sig")
 
 
 def _table(document: Mapping[str, Any], file: MapFile, words: Words, keys: frozenset[str]) -> dict[str, Any]:
     if unknown := set(document) - keys:
         raise Misconfigured("mapping-unknown-key", file=file.at(min(unknown)), key=min(unknown))
     for key, value in document.items():
-        if type(value) is not SHAPES[key]:  # exactly: `header_row = true` is no number
+        # Exactly: `header_row = true` is no number.
+        if type(value) is not SHAPES[key] or (key == "header_row" and not 0 <= value <= LAST_ROW):
             raise Misconfigured("mapping-unknown-value", file=file.at(key), key=key)
     found = dict(document)
     found["columns"] = {h: _column(h, v, file, words) for h, v in document.get("columns", {}).items()}
@@ -162,7 +177,7 @@ def _column(header: str, given: Any, file: MapFile, words: Words) -> Any:
     for name, value in options.items():
         try:
             options[name] = option(name, value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             key = f"{header}.{name}"
             raise Misconfigured("mapping-unknown-value", file=file.at(header, name), key=key) from None
     several = fields if isinstance(fields, list) else [fields]

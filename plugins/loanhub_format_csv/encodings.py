@@ -26,6 +26,7 @@ _MARKS: Final = (
 _MARKUP: Final = re.compile(r"\s*(?:<[?!a-zA-Z]|ID;P|MIME-Version:|\{\\rtf|%PDF)")
 _CONTROL: Final = re.compile(r"[\x01-\x08\x0b\x0e-\x19\x1b-\x1f]")
 _SQUARE: Final = re.compile(r"[一-龥]")
+STRAY_CONTROLS: Final = 100  # characters of a text for each control character among them
 COMMON_SHARE: Final = 0.7  # of the Chinese characters; names and addresses in GB18030 reach 0.9
 
 
@@ -51,7 +52,9 @@ def is_text(path: Path) -> bool:
         return False
     encoding = wide or _first_fit([head], final=False) or "latin-1"
     text = codecs.getincrementaldecoder(encoding)("replace").decode(head)
-    return not _MARKUP.match(text.lstrip("\ufeff")) and not _CONTROL.search(text)
+    # A control character that a system let through makes no binary file of a table; those hold zeros too.
+    stray = 0 if not wide and 0 in head else len(text) // STRAY_CONTROLS
+    return not _MARKUP.match(text.lstrip("\ufeff")) and len(_CONTROL.findall(text)) <= stray
 
 
 def text_of(path: Path) -> Text:

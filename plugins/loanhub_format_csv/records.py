@@ -20,6 +20,7 @@ CELLS_AT_ONCE: Final = 4_000_000
 MOST_COLUMNS: Final = 16_384
 SAMPLE_LINES: Final = 200
 LONGEST_HINT: Final = 8  # characters of the line "sep=;"
+LONGEST_CELL: Final = 4 << 20  # characters; what goes on for longer is a quote that is never closed
 
 _HINT: Final = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 _NEUTRALISED: Final = (
@@ -65,6 +66,7 @@ def delimiter_of(lines: list[str]) -> str:
 
 def _records(lines: Iterator[str], delimiter: str) -> Iterator[list[str]]:
     """Strict reading: text right behind a closing quote is how a quote opened by mistake shows itself."""
+    csv.field_size_limit(LONGEST_CELL)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     row = 0
     try:

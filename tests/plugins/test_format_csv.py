@@ -142,6 +142,19 @@ def test_damaged_and_endless_text_is_refused(content: bytes, code: str, path: Pa
     assert refused.value.code == code
 
 
+def test_a_cell_longer_than_any_is_a_cell(path: Path) -> None:
+    path.write_text(f"姓名,备注\n张三,{'长' * 200_000}\n", encoding="utf-8")
+    assert rows_of(path)[2] == ["张三", "长" * 200_000]
+
+
+def test_a_control_character_that_a_system_let_through_makes_no_other_file_of_a_table(path: Path) -> None:
+    path.write_text(TABLE.replace("张三", "张\x0b三") + "王五,13800000003,8000\r\n" * 9, encoding="gb18030")
+    assert Csv().claims(path) is not None
+    assert rows_of(path)[2] == ["张\x0b三", "13800000001", "20万"]
+    path.write_bytes(path.read_bytes() + b"\0")
+    assert Csv().claims(path) is None
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 from typing import Any, Final
+from urllib.parse import unquote
 from xml.parsers import expat
 
 from attrs import frozen
@@ -145,7 +146,7 @@ def _relations(package: Package, main: str) -> dict[str, tuple[str, str]]:
     return {
         attributes.get("Id", ""): (
             attributes.get("Type", "").rpartition("/")[2],
-            _resolve(folder, attributes.get("Target", "")),
+            _found(package, _resolve(folder, attributes.get("Target", ""))),
         )
         for _, name, attributes in tags(package.read(part))
         if name == "Relationship" and attributes.get("TargetMode") != "External"
@@ -156,6 +157,11 @@ def _resolve(folder: str, target: str) -> str:
     target = target.replace("\\", "/")
     joined = target if target.startswith("/") else posixpath.join(folder, target)
     return posixpath.normpath(joined).lstrip("/")
+
+
+def _found(package: Package, part: str) -> str:
+    """A target is a URI: a space or a Chinese letter in the part's name may stand in it escaped."""
+    return part if package.has(part) else unquote(part)
 
 
 def _part_of(relations: dict[str, tuple[str, str]], kind: str) -> str:

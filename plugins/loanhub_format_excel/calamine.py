@@ -17,6 +17,7 @@ import polars as pl
 import python_calamine as reader
 
 from loanhub import CellKind, Refused, Sheet, block
+from loanhub_format_excel.columns import MOST_COLUMNS
 from loanhub_format_excel.source import Source
 
 CELLS_AT_ONCE: Final = 100_000
@@ -55,7 +56,9 @@ def calamine_sheets(source: Source) -> Iterator[Sheet]:
     for about in book.sheets_metadata:
         if about.typ == reader.SheetTypeEnum.WorkSheet:
             hidden = about.visible != reader.SheetVisibleEnum.Visible
-            notes = ("formats-unknown", *(("sheet-hidden",) if hidden else ()))
+            cut = _sheet(book, about.name).total_width > MOST_COLUMNS
+            said = {"formats-unknown": True, "sheet-hidden": hidden, "columns-cut": cut}
+            notes = tuple(code for code, holds in said.items() if holds)
             yield Sheet(
                 about.name,
                 blocks=partial(_blocks, book, about.name),
@@ -82,10 +85,11 @@ def _blocks(book: Any, name: str) -> Iterator[pl.DataFrame]:
     if sheet.height * sheet.width > MOST_CELLS:
         raise Refused("too-large", part="sheet")
     first_row, indent = 1, [None] * sheet.start[1]  # leading rows are told, leading columns are not
+    most = max(0, MOST_COLUMNS - len(indent))
     rows = sheet.iter_rows()
     height = max(1, CELLS_AT_ONCE // max(1, sheet.total_width))
     while some := _taken(rows, height):
-        made = block(first_row, [indent + [_plain(value) for value in row] for row in some])
+        made = block(first_row, [indent + [_plain(value) for value in row[:most]] for row in some])
         first_row += len(some)
         if made.height:
             yield made

@@ -15,7 +15,7 @@ import polars as pl
 
 from loanhub import CellKind, Refused, block
 from loanhub_format_excel.book import is_true, new_parser
-from loanhub_format_excel.columns import MOST_TEXT, Painter
+from loanhub_format_excel.columns import MOST_COLUMNS, MOST_TEXT, Painter
 from loanhub_format_excel.looks import NO_CELL, Cell, show
 from loanhub_format_excel.package import Package
 from loanhub_format_excel.texts import error_value, iso_moment, truth, unescaped
@@ -42,6 +42,8 @@ def careful_blocks(
     reader.feed(b"", final=True)
     yield from reader.take()
     findings.merges = tuple(reader.merges)
+    if reader.cut_columns:
+        findings.note("columns-cut")
     if reader.hidden_columns:
         findings.note("columns-hidden")
 
@@ -51,7 +53,7 @@ class _Reader:
 
     def __init__(self, painter: Painter, after_row: int) -> None:
         self.merges: list[tuple[int, int, int, int]] = []
-        self.hidden_columns = False
+        self.hidden_columns = self.cut_columns = False
         self._painter = painter
         self._strings = len(painter.strings)
         self._after_row = after_row
@@ -114,12 +116,17 @@ class _Reader:
             self._end_row()
 
     def _text(self, text: str) -> None:
-        inside = self._path[-1]
-        if self._value is not None and (inside == "v" or (inside == "t" and "rPh" not in self._path)):
+        if self._value is not None and self._is_value():
             self._size += len(text)
             if self._size > LONGEST_VALUE:
                 raise Refused("too-large", part="cell")
             self._value.append(text)
+
+    def _is_value(self) -> bool:
+        """Whether what is heard is the cell's own value: extensions may hold elements of the same names."""
+        if self._path[-1] == "v":
+            return self._path[-2] == "c"
+        return self._path[-1] == "t" and "is" in self._path and "rPh" not in self._path
 
     # -- rows and cells --
 
@@ -135,6 +142,8 @@ class _Reader:
         self._row, self._row_hidden, self._cells = row, is_true(attributes.get("hidden")), []
 
     def _end_row(self) -> None:
+        if len(self._cells) > MOST_COLUMNS < sum(1 for _, kind in self._cells if kind):
+            self._cells, self.cut_columns = self._cells[:MOST_COLUMNS], True
         if self._row > self._after_row and any(kind for _, kind in self._cells):
             self._rows.append((self._row, self._row_hidden, self._cells))
             self._held += len(self._cells)

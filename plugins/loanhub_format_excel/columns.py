@@ -18,6 +18,7 @@ from loanhub_format_excel.texts import cleaned, error_value, iso_moment, mapped,
 from loanhub_format_excel.tokens import Array, Cells
 
 DENSEST: Final = 8_000_000  # cells of a block, empty ones included; a sparser one is split
+MOST_COLUMNS: Final = 2_000  # each one costs time in every block; no table of loans has as many
 MOST_TEXT: Final = 256 << 20  # bytes of shared text one block may point to
 _PLAIN_NUMBER: Final = r"^(?:-?[1-9][0-9]{0,14}(?:\.[0-9]*[1-9])?|-?0\.[0-9]*[1-9]|0)$"
 _USUAL_DAY: Final = r"^[1-9][0-9]{4}$"

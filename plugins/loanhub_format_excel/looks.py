@@ -68,7 +68,7 @@ _TOKEN: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _MONEY: Final = re.compile(r"[￥¥$€£₩]|(?:RMB|CNY|USD|HKD|人民币|HK\$|US\$)", re.IGNORECASE)
-_UNIT: Final = re.compile(r"[^\W\d_]|[‰￥¥$€£°]")
+_UNIT: Final = re.compile(r"[^\W\d_]|[%‰￥¥$€£°]")
 LONGEST_UNIT: Final = 6
 
 

@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from loanhub import Refused, Sheet
 from loanhub_format_excel import straight, tokens
 from loanhub_format_excel.book import SheetPart
 from loanhub_format_excel.careful import careful_blocks
-from loanhub_format_excel.columns import Painter
+from loanhub_format_excel.columns import MOST_COLUMNS, Painter
 from loanhub_format_excel.package import Package
 from loanhub_format_excel.tokens import LAST_COLUMN, LAST_ROW, Unusual
 
@@ -60,7 +61,7 @@ def _quick_blocks(
     for chunk in text.rows():
         cells = _cells(chunk, last_row)
         last_row = int(cells.row_numbers[-1])
-        yield from painter.blocks(cells)
+        yield from painter.blocks(_narrowed(cells, sheet))
     sheet.findings.merges = merges_in(text.after)
     if _HIDDEN_COLUMN.search(text.before):
         sheet.findings.note("columns-hidden")
@@ -71,6 +72,14 @@ def _cells(chunk: bytes, after_row: int) -> tokens.Cells:
         return straight.cells_of(chunk, after_row)
     except Unusual:
         return tokens.cells_of(chunk, after_row)
+
+
+def _narrowed(cells: tokens.Cells, sheet: Sheet) -> tokens.Cells:
+    """The cells of the first columns only when there are more of them than tables have."""
+    if np.count_nonzero(np.bincount(cells.column)) <= MOST_COLUMNS:
+        return cells
+    sheet.findings.note("columns-cut")
+    return cells.chosen(np.flatnonzero(cells.column < MOST_COLUMNS))
 
 
 class _SheetText:
@@ -131,7 +140,7 @@ class _SheetText:
             if size > LONGEST_FRAME:
                 raise Refused("too-large", part="sheet")
         self.after = b"".join(parts)
-        if b"</worksheet>" not in self.after or b"<!" in self.after:
+        if b"</worksheet>" not in self.after or b"<!" in self.after or b"<sheetData" in self.after:
             raise Unusual
 
 

@@ -23,10 +23,11 @@ _PLAIN: Final = re.compile(rb'<si><t(?: xml:space="preserve")?>([^<]*)</t></si>'
 _ANY: Final = re.compile(rb"<si>(.*?)</si>|<si/>", re.DOTALL)
 _PHONETIC: Final = re.compile(rb"<rPh\b.*?</rPh>", re.DOTALL)
 _TEXT: Final = re.compile(rb"<t(?: [^>]*)?>([^<]*)</t>")
+_ODD_TAG: Final = re.compile(rb"<\w+:|<\w+[\t\r\n]|\s>")
 
 
 class _Odd(Exception):
-    """The part has comments, CDATA, prefixes or another encoding."""
+    """The part has comments, CDATA, prefixes, attributes or line ends in tags, or another encoding."""
 
 
 def read_strings(package: Package, part: str) -> pl.Series:
@@ -78,10 +79,13 @@ def _refuse_lie(head: bytes, size: int) -> None:
 
 def _quick(chunk: bytes) -> list[bytes]:
     count = chunk.count(b"<si>") + chunk.count(b"<si/>")
-    if b"<!" in chunk or b"\0" in chunk or (not count and b"si>" in chunk):
+    # A string that is overlooked would shift all that follow.
+    if b"<!" in chunk or b"\0" in chunk or b":si" in chunk or chunk.count(b"<si") != count:
         raise _Odd
     found = _PLAIN.findall(chunk)
     if len(found) != count:
+        if _ODD_TAG.search(chunk):
+            raise _Odd
         found = [_joined(match.group(1) or b"") for match in _ANY.finditer(chunk)]
     if len(found) != count:
         raise _Odd

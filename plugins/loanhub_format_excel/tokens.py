@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from attrs import frozen
+from attrs import evolve, frozen
 
 from loanhub import Refused
 
@@ -80,6 +80,11 @@ class Cells:
     formula: Array
     value: Array
     texts: pl.Series
+
+    def chosen(self, at: Array) -> Cells:
+        """Only the cells at these places."""
+        one_each = {name: getattr(self, name)[at] for name in ("row", "column", "style", "type")}
+        return evolve(self, **one_each, formula=self.formula[at], value=self.value[at])
 
 
 def cells_of(chunk: bytes, after_row: int) -> Cells:

@@ -26,10 +26,11 @@ def xlsx_sheets(source: Source) -> Iterator[Sheet]:
     book = read_book(package)
     painter = Painter.of(book, read_strings(package, book.strings))
     for part in book.sheets:
-        if package.has(part.part):
-            notes = book.notes + (("sheet-hidden",) if part.hidden else ())
-            sheet = Sheet(part.name, blocks=_unread, hidden=part.hidden, notes=notes)
-            yield evolve(sheet, blocks=partial(read_blocks, package, part, painter, sheet))
+        if not package.has(part.part):
+            raise Refused("part-missing", part=part.part)
+        notes = book.notes + (("sheet-hidden",) if part.hidden else ())
+        sheet = Sheet(part.name, blocks=_unread, hidden=part.hidden, notes=notes)
+        yield evolve(sheet, blocks=partial(read_blocks, package, part, painter, sheet))
 
 
 def _unread() -> Iterator[pl.DataFrame]:

@@ -37,6 +37,8 @@ LOOKS = [
     ('0"个月"', 12, "12个月", "NUMBER"),
     ('0.0"万"', 20, "20万", "NUMBER"),
     ('0.00"‰"', 4.5, "4.5‰", "NUMBER"),
+    ('0.00"%"', 4.9, "4.9%", "NUMBER"),
+    ("0.00\\%", 4.9, "4.9%", "NUMBER"),
     ('0!.0,"万"', 200000, "200000", "NUMBER"),  # shown as 20.0万: the stored number is in yuan
     ('0.00,,"百万"', 3000000, "3000000", "NUMBER"),
     ('[>=10000]0.0,"万";0', 50000, "50000", "NUMBER"),
@@ -225,8 +227,8 @@ def test_far_cells_cost_two_cells_and_a_diagonal_costs_no_square(tmp_path: Path)
         (1, 0): ("1", "NUMBER"),
         (1_048_576, 16_383): ("2", "NUMBER"),
     }
-    letters = [
-        chr(65 + a) + chr(65 + b) + chr(65 + c) for a in range(6) for b in range(26) for c in range(26)
+    letters = 6 * [
+        chr(65 + a) + chr(65 + b) + chr(65 + c) for a in range(2) for b in range(26) for c in range(26)
     ]
     diagonal = "".join(
         f'<row r="{at}"><c r="{name}{at}"><v>{at}</v></c></row>' for at, name in enumerate(letters, 1)

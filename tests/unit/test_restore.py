@@ -108,6 +108,8 @@ def test_parts_come_back_without_the_rest(vault: Vault, office: Path, tmp_path: 
     assert (tmp_path / "one" / "王.txt").read_text() == "二"
     restore(vault, made, tmp_path / "two", Wish(inside=b"office"))
     assert picture(tmp_path / "two") == picture(office)
+    assert (tmp_path / "two").stat().st_mode == office.stat().st_mode
+    assert (tmp_path / "two").stat().st_mtime_ns == office.stat().st_mtime_ns
     with pytest.raises(NotFound, match="snapshot-no-such-path"):
         restore(vault, made, tmp_path / "three", Wish(inside=b"office/none"))
 

@@ -332,6 +332,18 @@ def test_a_memory_is_asked_in_order_and_gives_what_was_put_in(tmp_path: Path) ->
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_a_piece_whose_length_was_flipped_on_this_disk_is_forgotten(tmp_path: Path) -> None:
+    """Its id is known to the vault, so nothing else would notice."""
+    seen = Seen(b"a", b"stamp", 0, ((bytes(32), 5),))
+    with Memory(tmp_path, Path("root")) as memory:
+        memory.add(seen)
+        memory.keep()
+    (kept,) = tmp_path.iterdir()
+    kept.write_bytes(kept.read_bytes()[:-1] + b"\x06")
+    with Memory(tmp_path, Path("root")) as memory:
+        assert memory.find(b"a") is None
+
+
 # Looking --------------------------------------------------------------------------------------------------
 
 

@@ -211,6 +211,9 @@ def test_a_customer_number_is_not_enough_where_the_names_differ(tmp_path: Path) 
         assert office.problems(batch).select("row", "code").rows() == [(2, "customer-no-of-another")]
         known = told.owners()
         assert known == {"A1": known["A1"], "A2": known["A2"], "B2": known["A2"]}
+        jobs_of = [("客户编号", "客户姓名", "职业"), ("001", "王样", "司机"), ("002", "李样", "教师")]
+        people = office.ingest(workbook(tmp_path / "人.xlsx", jobs_of))
+        assert (people.rejected, people.changed) == (1, 1), "nothing of the one is filled in at the other"
         again = [numbered("001", "张祥", "A1"), here[1]]
         revised = office.ingest(workbook(tmp_path / "甲改.xlsx", [NUMBERED, *again]))
         assert (revised.rejected, revised.conflicts, told.owners()) == (0, 0, known), "a name put right"

@@ -262,10 +262,10 @@ def _reject_misnumbered(landing: Landing) -> None:
     if not {"#customer", "#person", "customer.name"} <= set(rows.columns):
         return
     spoken = pl.col("#hash").is_in(landing.chunk.said["key"].implode())
-    known = pl.any_horizontal(pl.col(c).is_not_null() for c in ("#loan", CUSTOMER) if c in rows.columns)
     made = pl.col("#customer").is_in(list(landing.chunk.made.get("customer", ())))
+    told = (pl.col(column).is_null() for column in ("#loan", CUSTOMER) if column in rows.columns)
     by_number = rows.filter(
-        pl.col("#person").str.starts_with("K:"), pl.col("customer.name") != "", ~(spoken | known | made)
+        pl.col("#person").str.starts_with("K:"), pl.col("customer.name") != "", ~(spoken | made), *told
     ).drop_nulls("#customer")
     if by_number.is_empty():
         return

@@ -86,7 +86,10 @@ def restore(
 
 @define(eq=False)
 class _Folder:
-    """A folder on the way. `ready`: whether it is there; None: not yet looked at."""
+    """A folder on the way. `ready`: whether it is there; None: not yet looked at.
+
+    `fresh`: it was made just now, so nothing is in it that is not ours.
+    """
 
     path: Path
     inside: str
@@ -94,6 +97,7 @@ class _Folder:
     entries: Iterator[Entry]
     wanted: bool
     ready: bool | None = None
+    fresh: bool = False
 
 
 @define(eq=False)
@@ -157,16 +161,17 @@ class _Restorer:
             if wanted and not self._ready():
                 self._way.pop()
         elif self._ready():
-            self._one(path, entry, writing)
+            self._one(path, entry, writing, fresh=folder.fresh)
         self._say(path)
 
-    def _one(self, path: Path, entry: Entry, writing: Writing) -> None:
+    def _one(self, path: Path, entry: Entry, writing: Writing, *, fresh: bool) -> None:
         try:
-            there = _lstat(path)
+            there = None if fresh else _lstat(path)
             if there is not None and stat.S_ISDIR(there.st_mode):
                 self._fail("restore-in-the-way", path)
             elif entry.type == FILE:
-                self._file(path, entry, there, writing)
+                database = entry.is_database or (not fresh and (has_log(path) or has_journal(path)))
+                self._file(File(path, entry, database), there, writing)
             else:
                 self._link(path, entry, there)
         except (Damaged, NotFound):
@@ -189,6 +194,7 @@ class _Restorer:
         try:
             with saying_full(folder.path.parent):
                 folder.path.mkdir(mode=0o700)
+                folder.fresh = True
         except FileExistsError:
             there = folder.path.lstat()
             if not stat.S_ISDIR(there.st_mode):
@@ -212,20 +218,20 @@ class _Restorer:
 
     # Files and links ------------------------------------------------------------------------------------
 
-    def _file(self, path: Path, entry: Entry, there: os.stat_result | None, writing: Writing) -> None:
-        database = entry.is_database or has_log(path) or has_journal(path)
-        if database and has_users(path):
+    def _file(self, file: File, there: os.stat_result | None, writing: Writing) -> None:
+        path, entry = file.path, file.entry
+        if file.is_database and there is not None and has_users(path):
             self._fail("restore-in-use", path)
             return
         pieces: Sequence[Reference] = tuple(pieces_of(self.vault.load, entry))
         same = there is not None and stat.S_ISREG(there.st_mode) and there.st_size == entry.size
-        if same and is_whole(self.vault, path, iter(pieces)):
-            dress(path, entry)
-            if database:
-                remove_beside(path)
-            self._counts["present"] += 1
-        else:
-            writing.add(File(path, entry, len(pieces), database), pieces)
+        if not same or not is_whole(self.vault, path, iter(pieces)):
+            writing.add(file, pieces)
+            return
+        dress(path, entry)
+        if file.is_database:
+            remove_beside(path)
+        self._counts["present"] += 1
 
     def _done(self, file: File) -> None:
         if file.failed:
@@ -237,7 +243,7 @@ class _Restorer:
     def _link(self, path: Path, entry: Entry, there: os.stat_result | None) -> None:
         target = os.fsdecode(entry.target)
         if there is None or not stat.S_ISLNK(there.st_mode) or str(path.readlink()) != target:
-            temporary = File(path, entry, 0).temporary
+            temporary = File(path, entry).temporary
             temporary.unlink(missing_ok=True)
             with saying_full(path.parent):
                 temporary.symlink_to(target)

@@ -29,10 +29,10 @@ class File:
 
     path: Path
     entry: Entry
-    left: int
-    """Pieces still to come."""
     is_database: bool = False
     """What lies beside it belongs to the one it replaces."""
+    left: int = 0
+    """Pieces still to come."""
     failed: str = ""
     _stream: BinaryIO | None = field(default=None, init=False, repr=False)
 
@@ -108,6 +108,7 @@ class Writing:
     def add(self, file: File, pieces: Sequence[Reference]) -> None:
         """A file and its pieces. Raises Busy `disk-full`, and what the remote raises."""
         self._open.add(file)
+        file.left = len(pieces)
         if not pieces:
             self._end(file)
         at = 0

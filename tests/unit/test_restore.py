@@ -132,7 +132,7 @@ def test_a_killed_restore_goes_on_where_it_was(vault: Vault, office: Path, tmp_p
     made, target = backed_up(vault, office), tmp_path / "t"
     restore(vault, made, target)
     (target / "office" / "notes.txt").unlink()
-    left = File(target / "office" / "notes.txt", Entry(b"notes.txt", FILE, 0, 0), 1)
+    left = File(target / "office" / "notes.txt", Entry(b"notes.txt", FILE, 0, 0))
     left.temporary.write_bytes(b"half")
     done = restore(vault, made, target)
     assert (done.files, done.present) == (1, 3)

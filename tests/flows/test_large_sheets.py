@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import polars as pl
 import pytest
 from attrs import evolve
 
+from loanhub.errors import Refused
 from loanhub.services.intake import job, rows, shelf
-from loanhub.services.intake.spool import Contents, Spooled
+from loanhub.services.intake.spool import MOST_SHEETS, Contents, Spooled, read
 from tests.flows.sheets import HEAD, loan, office_in, workbook
+from tests.plugins.books import parts, write
 
 ROWS = 60
 
@@ -32,6 +35,20 @@ def test_a_sheet_checked_in_parts_is_stored_as_one_checked_whole(
     assert parted == whole
     assert whole["counts"] == (ROWS + 4, ROWS + 1, 1, 2)
     assert len(whole["customer"]) == ROWS
+
+
+def test_a_workbook_of_more_sheets_than_can_be_planned_in_time_is_refused(tmp_path: Path) -> None:
+    """One part that is listed again and again makes a small file a long list of tables."""
+    content = parts('<row r="1"><c r="A1"><v>1</v></c></row>')
+    listed = content["xl/workbook.xml"]
+    for sheets in (MOST_SHEETS, MOST_SHEETS + 1):
+        names = (f'<sheet name="{n}" sheetId="{n + 1}" r:id="rId1"/>' for n in range(sheets))
+        content["xl/workbook.xml"] = re.sub("<sheet .*/>(?=</sheets>)", "".join(names), listed)
+        write(tmp_path / f"{sheets}.xlsx", content)
+    found = read(str(tmp_path / f"{MOST_SHEETS}.xlsx"), str(tmp_path), str(tmp_path), [])
+    assert len(found["sheets"]) == MOST_SHEETS
+    with pytest.raises(Refused, match="too-large"):
+        read(str(tmp_path / f"{MOST_SHEETS + 1}.xlsx"), str(tmp_path), str(tmp_path), [])
 
 
 def _in_small_blocks(path: Path, folder: Path, *more: Any) -> Contents:

@@ -34,6 +34,8 @@ PLAIN_REASONS = {
 
 MOST_COLUMNS: Final = 2_000
 """Columns of a table; what stands beyond them is not looked at."""
+MOST_SHEETS: Final = 500
+"""Sheets with rows: each is planned and landed by itself, which takes some hundredths of a second."""
 SHORTEST: Final = 20
 """CPU seconds that any file may take to be read."""
 SECONDS_A_MB: Final = 2
@@ -150,29 +152,35 @@ def read(
     if len(claims) > 1:
         raise Refused("file-claimed-twice", formats=", ".join(f.name for f, _ in claims))
     reader, claim = claims[0]
-    sheets = []
+    sheets, filled = [], 0
     for number, sheet in enumerate(_sheets(reader, file, password)):
-        blocks, rows, width = [], 0, 0
-        for part, frame in enumerate(sheet.blocks()):
-            target = Path(folder) / f"sheet-{number}-{part:05}.arrow"
-            frame = _narrowed(frame, sheet)
-            with saying_full(Path(folder)):
-                frame.write_ipc(target, compression="lz4")
-            blocks.append(target.name)
-            rows += frame.height
-            width = max(width, *(int(c[1:]) + 1 for c in frame.columns if c[0] == "c"), 0)
-        sheets.append(
-            {
-                "name": sheet.name,
-                "hidden": sheet.hidden,
-                "blocks": blocks,
-                "rows": rows,
-                "width": width,
-                "merges": [list(m) for m in sheet.merged()],
-                "notes": list(sheet.noted()),
-            }
-        )
+        sheets.append(_written(sheet, Path(folder), number))
+        filled += sheets[-1]["rows"] > 0
+        if filled > MOST_SHEETS:
+            raise Refused("too-large", part="sheets")
     return {"format": claim.format, "content": claim.content, "notes": list(claim.notes), "sheets": sheets}
+
+
+def _written(sheet: Sheet, folder: Path, number: int) -> dict[str, Any]:
+    """What is to be told of a sheet whose blocks have been written out."""
+    blocks, rows, width = [], 0, 0
+    for part, frame in enumerate(sheet.blocks()):
+        target = folder / f"sheet-{number}-{part:05}.arrow"
+        frame = _narrowed(frame, sheet)
+        with saying_full(folder):
+            frame.write_ipc(target, compression="lz4")
+        blocks.append(target.name)
+        rows += frame.height
+        width = max(width, *(int(c[1:]) + 1 for c in frame.columns if c[0] == "c"), 0)
+    return {
+        "name": sheet.name,
+        "hidden": sheet.hidden,
+        "blocks": blocks,
+        "rows": rows,
+        "width": width,
+        "merges": [list(m) for m in sheet.merged()],
+        "notes": list(sheet.noted()),
+    }
 
 
 def _narrowed(frame: pl.DataFrame, sheet: Sheet) -> pl.DataFrame:

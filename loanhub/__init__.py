@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     )
     from loanhub.fields import Field, FieldType, Privacy, WriteRule, field
     from loanhub.files import remote_name, safe_name, saying_full, write_atomically, write_new
+    from loanhub.holding import hold
     from loanhub.hookspecs import hookimpl
     from loanhub.keys import (
         DamagedSlot,
@@ -180,6 +181,7 @@ __all__ = [
     "block",
     "drives",
     "field",
+    "hold",
     "hookimpl",
     "is_kept_name",
     "kept_secret",
@@ -226,6 +228,7 @@ _ROOMS = {
     "Waiting",
     "fields": "Field FieldType Privacy WriteRule field",
     "files": "remote_name safe_name saying_full write_atomically write_new",
+    "holding": "hold",
     "hookspecs": "hookimpl",
     "keys": "DamagedSlot Keyring Place SealKey Secret VaultObject bind new_key_file new_recovery_key "
     "new_signing_key new_vault_object open_sealed public_key read_key_file read_vault_object seal sign "

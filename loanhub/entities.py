@@ -360,7 +360,7 @@ class Message(Entity):
     due_date: date | None = field(T.DATE, imported=False)
     planned_for: date | None = field(T.DATE, imported=False)
     state: str = field(T.TEXT, imported=False, default="pending")
-    """pending, sent, cancelled, held or failed."""
+    """pending, sent, cancelled, held, failed, or review: sent perhaps, by a home that was lost."""
     why: str = field(T.TEXT, imported=False, default="")
     facts: dict[str, Any] = field(T.JSON, imported=False, default=attrs.Factory(dict))
     lease_until: datetime | None = field(T.TIME, imported=False)

@@ -122,6 +122,13 @@ class Institution:
         if lines:
             write_atomically(path, str(lines[-1].seq).encode())
 
+    def store_of(self, copy: Home) -> Store:
+        """The store of another copy of this home, opened with this one's keys; brought up to its tables.
+
+        Raises NotFound("database-key-unknown") for a home that is not a copy of this one, Damaged.
+        """
+        return _open_store(copy, self.settings, self.keyring, self.plugins)
+
     @property
     def zone(self) -> ZoneInfo:
         """Where days begin."""

@@ -9,8 +9,8 @@ def spoken_name(name: str) -> str:
 
 
 def option_name(field: str) -> str:
-    """The option for an attribute: `as_of` is `--as-of`."""
-    return f"--{field.replace('_', '-')}"
+    """The option for an attribute: `as_of` is `--as-of`, `from_` is `--from`."""
+    return f"--{field.rstrip('_').replace('_', '-')}"
 
 
 def metavar(field: str) -> str:

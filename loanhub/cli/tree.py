@@ -44,13 +44,14 @@ OWN: Final[Mapping[str, str]] = {
     "plugins": "looking:PLUGINS",
     "doctor": "looking:DOCTOR",
     "reindex": "working:REINDEX",
+    "resume": "resuming:RESUME",
 }
 """Commands that are no acts, or do more than ask one: where in `loanhub.cli.commands` they stand."""
 
 ORDER: Final = (
     *("init", "template", "ingest", "watch", "mapping", "batches", "export", "find", "customer", "credit"),
     *("document", "loan", "followup", "approvals", "assess", "remind", "plugins", "doctor", "reindex"),
-    *("up", "demo"),
+    *("resume", "up", "demo"),
 )
 """How the commands stand in the help: as work goes; those of plugins follow."""
 

@@ -19,6 +19,7 @@ from loanhub.cli.session import Session
 from loanhub.cli.unlocking import file_password
 from loanhub.errors import Damaged, LoanHubError, NotFound, Waiting
 from loanhub.files import spoken_name
+from loanhub.holding import refuse_held
 from loanhub.jobs import Job, Progress
 from loanhub.services.intake import mapfile
 from loanhub.services.intake.acts import SET, MappingSet
@@ -138,8 +139,9 @@ class Watch:
 
 
 def watch(session: Session, request: Watch) -> Outcome:
-    """One line for every file that comes; ends well when it is asked to stop."""
+    """One line for every file that comes; ends well when it is asked to stop. Raises Waiting("home-held")."""
     house, stop = session.house, stop_event()
+    refuse_held(house.home)
     drops = folders(house)
     _say(session, "watch.begun", folders=", ".join(map(str, drops)))
     found: list[BatchTaken] = []
@@ -186,8 +188,9 @@ class Up:
 
 
 def up(session: Session, _: Up) -> Outcome:
-    """Say where everything lies, and watch the drop folders until asked to stop."""
+    """Say where everything lies, and watch the drop folders until asked to stop. Raises as `watch`."""
     house = session.house
+    refuse_held(house.home)
     _say(session, "up.home", home=house.home.root, institution=house.settings.institution)
     for path, drop in folders(house).items():
         _say(session, "up.drop", folder=path, owner=drop.owner)

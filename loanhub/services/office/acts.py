@@ -8,6 +8,7 @@ from typing import Any, Final
 from loanhub.acts import Act
 from loanhub.hookspecs import hookimpl
 from loanhub.services.office import approvals, documents
+from loanhub.services.office.resuming import RESUMED
 
 APPROVALS: Final = Act(
     "approvals.list", approvals.ListApprovals, "approval.read", approvals.list_approvals, writes=False
@@ -24,4 +25,5 @@ REJECT: Final = Act("approvals.reject", approvals.Reject, "approval.decide", app
 @hookimpl
 def acts() -> Sequence[Act[Any, Any]]:
     """What may be asked of the office."""
-    return [APPROVALS, APPROVAL, APPROVE, REJECT, documents.FILE, documents.LIST, documents.OPEN]
+    papers: list[Act[Any, Any]] = [documents.FILE, documents.LIST, documents.OPEN]
+    return [APPROVALS, APPROVAL, APPROVE, REJECT, *papers, RESUMED]

@@ -14,12 +14,13 @@ from loanhub import audit, pieces
 from loanhub.books import DeskBooks
 from loanhub.errors import LoanHubError
 from loanhub.keys import DamagedSlot
-from loanhub.kinds import Fault, Line
+from loanhub.kinds import Fault
 from loanhub.plugins import Failure
-from loanhub.records import MOMENT, Order, Query, Test
+from loanhub.records import Order, Query, Test
 from loanhub.schema import SEARCH_KEY
 from loanhub.searching import INDEXED, keys
 from loanhub.services.office import surroundings
+from loanhub.services.office.old_home import values
 from loanhub.settings import config
 from loanhub.settings import read as read_settings
 
@@ -75,15 +76,8 @@ def store_whole(house: Institution) -> Iterator[Finding]:
 def audit_whole(house: Institution) -> Iterator[Finding]:
     """Every line of the audit log follows from the one before. Raises Damaged("audit-broken")."""
     with house.store.reading() as tx:
-        audit.check(map(_values, tx.lines()))
+        audit.check({**values(line), "previous": line.previous, "hash": line.hash} for line in tx.lines())
     return iter(())
-
-
-def _values(line: Line) -> dict[str, object]:
-    entry = ("seq", "who", "role", "via", "act", "object", "reason", "outcome", "previous", "hash")
-    values: dict[str, object] = {name: getattr(line, name) for name in entry}
-    fields, counts = list(line.fields), dict(line.counts)
-    return {**values, "at": line.at.strftime(MOMENT), "fields": fields, "counts": counts}
 
 
 def batches_finished(house: Institution) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from loanhub.holding import held_by
 from loanhub.plugins import attempt
 from loanhub.records import Query, Test
 from loanhub.system import home_problem
@@ -29,11 +30,20 @@ def remarks(house: Institution) -> Iterator[Remark]:
     """All remarks about the surroundings."""
     if problem := home_problem(house.home.root):
         yield problem, "error", {"path": str(house.home.root), "home": str(house.home.root)}
+    yield from _held(house)
     yield from _disk(house)
     yield from _left_behind(house)
     yield from _old_returns(house)
     yield from _start(house)
     yield from _backed_up(house)
+
+
+def _held(house: Institution) -> Iterator[Remark]:
+    """A restored home does nothing by itself, which nobody should find out by chance."""
+    held = held_by(house.home)
+    if held is not None:
+        facts = {"snapshot": held.snapshot, "taken": held.taken, "restored": held.restored}
+        yield "home-held", "warning", facts
 
 
 def _disk(house: Institution) -> Iterator[Remark]:

@@ -20,10 +20,11 @@ from loanhub.hookspecs import hookimpl
 from loanhub.records import Order, Query, Test
 from loanhub.services.reminders.lease import DELIVERED, LEASE
 from loanhub.services.reminders.plan import Book, keys_of, plan
+from loanhub.services.reminders.recovering import CONFIRM, RECOVER, doubted
 from loanhub.services.reminders.timetable import timetable_of
 from loanhub.services.reminders.words import Reminder, reminder
 
-STATES: Final = ("pending", "sent", "held", "cancelled", "failed")
+STATES: Final = ("pending", "sent", "held", "review", "cancelled", "failed")
 
 
 @frozen
@@ -68,7 +69,7 @@ def plan_day(books: Books, request: PlanReminders) -> Facts[Planned]:
     since = (as_of - timedelta(days=table.catch_up)).isoformat()
     before = books.find(Query(Message.KIND, (Test("planned_for", "ge", since),)))
     book = Book(loans, follow_ups, books.settings.timezone)
-    found = plan(book, as_of, table, keys_of(cast("Iterable[Message]", before)))
+    found = doubted(books, plan(book, as_of, table, keys_of(cast("Iterable[Message]", before))))
     if found and not request.dry:
         first = books.allot(Message.KIND, len(found))
         found = [attrs.evolve(message, id=first + n) for n, message in enumerate(found)]
@@ -113,4 +114,4 @@ LIST: Final = Act("remind.list", ListReminders, "message.read", list_reminders, 
 @hookimpl
 def acts() -> Sequence[Act[Any, Any]]:
     """What may be asked of reminders."""
-    return [PLAN, LIST, LEASE, DELIVERED]
+    return [PLAN, LIST, LEASE, DELIVERED, RECOVER, CONFIRM]

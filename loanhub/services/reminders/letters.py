@@ -83,9 +83,15 @@ def letter(
         "as_of": str(min(stated) if stated else message.planned_for),
         "institution": institution,
     }
-    mark = hashlib.sha256(message.dedup.encode()).hexdigest()[:12]
     text = fill(template.words("text", lang), values).rstrip()
-    return Letter(f"{message.id}-{mark}", contact(customer), template.words("subject", lang), text, lang)
+    return Letter(
+        f"{message.id}-{mark(message)}", contact(customer), template.words("subject", lang), text, lang
+    )
+
+
+def mark(message: Message) -> str:
+    """What its letter's id ends with: the same for the same occasions, whatever number the message has."""
+    return hashlib.sha256(message.dedup.encode()).hexdigest()[:12]
 
 
 def contact(customer: Customer) -> dict[str, str]:

@@ -1,0 +1,107 @@
+"""What survives of a home that was lost: its newer records and audit lines, read from a copy of its database.
+
+The old disk itself is only read. Where its log and ours part is found by their hashes.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
+
+from loanhub import audit
+from loanhub.errors import Usage
+from loanhub.kinds import Line, ReadTx
+from loanhub.records import MOMENT
+from loanhub.settings import Home
+
+if TYPE_CHECKING:
+    from loanhub.institution import Institution
+
+LEFT_OUT: Final = ("*-shm", "*.lock", "held.json", "told")
+RETURNING: Final = ("batch.", "mapping.", "remind.", "document.open")
+"""Beginnings of acts that are not listed: they come back with their files, or changed nothing."""
+
+
+@frozen
+class Past:
+    """An open view of the lost home: `fork` is the last audit line that both have."""
+
+    tx: ReadTx
+    fork: int
+
+    def lines(self) -> tuple[list[Line], int]:
+        """Its lines behind the fork as far as the chain is whole, and the first broken one's number or 0."""
+        found: list[Line] = []
+        last = _line(self.tx, self.fork)
+        previous = audit.EMPTY if last is None else last.hash
+        for line in self.tx.lines(self.fork):
+            if line.previous != previous or audit.digest(values(line), previous) != line.hash:
+                return found, line.seq
+            found.append(line)
+            previous = line.hash
+        return found, 0
+
+
+@contextmanager
+def looking_back(house: Institution, old: Path) -> Iterator[Past]:
+    """The lost home at `old`, as far as its database can still be read.
+
+    Raises Usage("resume-another-home"), NotFound("database-key-unknown"), Damaged, Busy, OSError.
+    """
+    if old.resolve() == house.home.root.resolve():
+        raise Usage("resume-another-home")
+    with house.scratch() as folder:
+        copy = Home(folder / "old")
+        shutil.copytree(old / "data", copy / "data", ignore=shutil.ignore_patterns(*LEFT_OUT))
+        store = house.store_of(copy)
+        try:
+            with house.store.reading() as ours, store.reading() as theirs:
+                fork = _fork(ours, theirs)
+                if fork == 0 and _line(ours, 1) is not None:
+                    raise Usage("resume-another-home")
+                yield Past(theirs, fork)
+        finally:
+            store.close()
+
+
+def edits(lines: list[Line]) -> list[Line]:
+    """Of these lines those that a person must see to again: receipts, approvals, edits; all that was done."""
+    return [line for line in lines if line.outcome != "denied" and not line.act.startswith(RETURNING)]
+
+
+def values(line: Line) -> dict[str, object]:
+    """A line in the form its hash is made of."""
+    same = ("seq", "who", "role", "via", "act", "object", "reason", "outcome")
+    told: dict[str, object] = {name: getattr(line, name) for name in same}
+    fields, counts = list(line.fields), dict(line.counts)
+    return {**told, "at": line.at.strftime(MOMENT), "fields": fields, "counts": counts}
+
+
+# -- the fork --------------------------------------------------------------------------------------
+
+
+def _fork(ours: ReadTx, theirs: ReadTx) -> int:
+    """The last line that both logs have: they are the same up to it, and never again behind it."""
+    same = 0
+    step = 1
+    while _agree(ours, theirs, same + step):
+        same, step = same + step, step * 2
+    while step > 1:
+        step //= 2
+        if _agree(ours, theirs, same + step):
+            same += step
+    return same
+
+
+def _agree(ours: ReadTx, theirs: ReadTx, seq: int) -> bool:
+    mine, other = _line(ours, seq), _line(theirs, seq)
+    return mine is not None and other is not None and mine.hash == other.hash
+
+
+def _line(tx: ReadTx, seq: int) -> Line | None:
+    return next((line for line in tx.lines(seq - 1, 1) if line.seq == seq), None)

@@ -18,13 +18,12 @@ from typing import Any, Final
 
 from attrs import define, evolve, field, frozen
 
-from loanhub import Busy, Damaged, LoanHubError, NotFound, Stale, lock, private_folder
+from loanhub import Busy, Damaged, Interrupted, LoanHubError, NotFound, Stale, lock, private_folder
 from sync_agent.keeping import points_of
 from sync_agent.places import state_folder
 from sync_agent.retention import Policy, kept
-from sync_agent.snapshots import Options, needs_of, take
-from sync_agent.snapshots.body import snapshots_of
-from sync_agent.status import Journal, moment_of, stamp
+from sync_agent.snapshots import Options, Progress, needs_of, take
+from sync_agent.status import ALARMS, Journal, moment_of, stamp
 from sync_agent.vault import Finding, Vault
 from sync_agent.vault.copying import frames_of
 from sync_agent.vault.findings import DAMAGED, MISSING
@@ -34,7 +33,6 @@ from sync_agent.vault.pruning import prune
 SHARES: Final = 28
 """Days in which every pack is read once."""
 DEFAULT: Final = Policy(last=10, daily=14, weekly=8, monthly=24, yearly=10)
-ALARMS: Final = frozenset({"vault-rolled-back", "vault-forked", "vault-another", "vault-keys-rolled-back"})
 _LONGEST: Final = 900.0
 _HEARTBEAT: Final = 600.0
 
@@ -80,6 +78,7 @@ class Agent:
     _since: float = field(default=0.0, init=False)
     _first: float | None = field(default=None, init=False)
     _pause: float = field(default=0.0, init=False)
+    _not_before: dict[str, float] = field(factory=dict, init=False)
     _beat: float = field(default=float("-inf"), init=False)
 
     @property
@@ -96,6 +95,8 @@ class Agent:
                 try:
                     yield from self.step(stop)
                     self._pause = 0.0
+                except Interrupted:
+                    break
                 except (Busy, OSError) as trouble:
                     self._pause = min(max(2 * self._pause, self.habits.every), _LONGEST)
                     code = trouble.code if isinstance(trouble, LoanHubError) else "system-error"
@@ -108,10 +109,10 @@ class Agent:
     def step(self, stop: Event | None = None) -> Iterator[Did]:
         """One look, and whatever is due."""
         changed = self._is_due()
-        if self._day_is_due():
-            yield from self.look_after(stop or Event())
-        elif changed:
-            yield from self.back_up()
+        stop = stop or Event()
+        if changed and not self._is_due_today("backup"):
+            yield from self.back_up(stop)
+        yield from self.look_after(stop)
         if self.steady() - self._beat > _HEARTBEAT:
             self._note("watching")
 
@@ -128,15 +129,23 @@ class Agent:
         self._first = at if self._first is None else self._first
         return at - self._since >= self.habits.settle or at - self._first >= self.habits.patience
 
-    def back_up(self, *tags: str) -> Iterator[Did]:
-        """A snapshot now; taken again when another machine pruned what it needed."""
+    def back_up(self, stop: Event, *tags: str) -> Iterator[Did]:
+        """A snapshot now; taken again when another machine pruned what it needed.
+
+        Raises Interrupted `stopped` when told to stop: what was stored by then is used by the next one.
+        """
+
+        def heard(_: Progress) -> None:
+            if stop.is_set():
+                raise Interrupted("stopped")
+
         self._note("backing up")
         looked = fingerprint(self.sources, self.options.skip)
         options = evolve(self.options, tags=(*self.options.tags, *tags))
         try:
-            taken = take(self.vault, self.sources, options)
+            taken = take(self.vault, self.sources, options, heard)
         except Stale:
-            taken = take(self.vault, self.sources, options)
+            taken = take(self.vault, self.sources, options, heard)
         self._taken, self._first = looked, None
         facts = {"snapshot": taken.snapshot.id, "problems": len(taken.problems)}
         self.journal.ran(self.vault, "backup", **facts)
@@ -145,34 +154,60 @@ class Agent:
 
     # Once a day -----------------------------------------------------------------------------------------
 
-    def _day_is_due(self) -> bool:
-        """Whether the hour of the day has come since the vault was looked after last."""
+    def _is_due_today(self, what: str) -> bool:
+        """Whether the hour of the day has come since a piece of the day's work was done last."""
         here = self.now().astimezone()
         due = datetime.combine(here.date(), self.habits.at, here.tzinfo)
         if due > here:
             due -= timedelta(days=1)
-        last = moment_of(self.journal.read().get("day", {}).get("at"))
+        last = moment_of(self.journal.read().get("day", {}).get(what))
         # A time in the future was noted by a clock that was wrong.
         return last is None or last < due or last > here + timedelta(hours=1)
 
-    def look_after(self, stop: Event) -> Iterator[Did]:
-        """The day's work: a snapshot, the policy, a prune, a share of the packs, the copy."""
-        yield from self.back_up("daily", *(["weekly"] if self._week_is_due() else []))
-        for work in (self._forget, self._prune, self._verify, self._copy):
-            if stop.is_set():
-                return  # what is left is done at the next start
-            try:
-                yield from work()
-            except Damaged as found:
-                if found.code in ALARMS:
-                    raise
-                yield Did("trouble", {"code": found.code})  # backups go on, and verify names it
-        self.journal.ran(self.vault, "day")
+    def look_after(self, stop: Event, *, anyway: bool = False) -> Iterator[Did]:
+        """What is left of the day's work: a snapshot, the policy, a prune, a share of the packs, the copy.
 
-    def _week_is_due(self) -> bool:
-        week = self.now().astimezone().isocalendar()[:2]
-        weekly = [one for one in snapshots_of(self.vault) if "weekly" in one.tags]
-        return not weekly or weekly[-1].commit.at.astimezone().isocalendar()[:2] != week
+        `anyway`: all of it, whether it is due or not. What could not be done, or was not because of `stop`,
+        is done the next time.
+        """
+        works: dict[str, Callable[[], Iterator[Did]]] = {
+            "backup": lambda: self._daily(stop),
+            "forget": self._forget,
+            "prune": self._prune,
+            "verify": self._verify,
+            "copy": self._copy,
+        }
+        for what, work in works.items():
+            if stop.is_set():
+                return
+            if anyway or (self._is_due_today(what) and self.steady() >= self._not_before.get(what, 0.0)):
+                yield from self._tried(what, work)
+
+    def _tried(self, what: str, work: Callable[[], Iterator[Did]]) -> Iterator[Did]:
+        """A piece of work, noted as done. Backups go on though a vault is damaged or the copy is away."""
+        try:
+            yield from work()
+        except (Damaged, NotFound) as found:
+            if found.code in ALARMS or what == "backup":
+                raise
+            yield Did("trouble", {"code": found.code})
+        except Busy as trouble:
+            if what != "copy":
+                raise
+            self._not_before[what] = self.steady() + _LONGEST
+            yield Did("trouble", {"code": trouble.code})
+            return
+        done = self.journal.read().get("day", {})
+        self.journal.notes.note(day={**done, what: stamp(self.now())})
+
+    def _daily(self, stop: Event) -> Iterator[Did]:
+        day, here = self.journal.read().get("day", {}), self.now().astimezone()
+        last = moment_of(day.get("weekly"))
+        if last is None or last.astimezone().isocalendar()[:2] != here.isocalendar()[:2]:
+            yield from self.back_up(stop, "daily", "weekly")
+            self.journal.notes.note(day={**day, "weekly": stamp(here)})
+        else:
+            yield from self.back_up(stop, "daily")
 
     def _forget(self) -> Iterator[Did]:
         zone = self.now().astimezone().tzinfo

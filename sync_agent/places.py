@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 
 from loanhub import Damaged, lock, private_folder, write_atomically
 
@@ -34,11 +34,15 @@ def spoken_address(address: str) -> str:
 
 @frozen
 class Place:
-    """A vault as it was seen at an address. `copy_of`: the address it is a copy of, or ""."""
+    """A vault as it was seen at an address. `copy_of`: the address it is a copy of, or "".
+
+    `apart`: it is or was a copy, and what is remembered of it is kept apart from that of the first.
+    """
 
     vault: str
     seen: str
     copy_of: str = ""
+    apart: bool = False
 
 
 @frozen
@@ -82,12 +86,13 @@ class Places:
         found = self._notes.read().get(spoken_address(address))
         if not isinstance(found, Mapping):
             return None
-        return Place(str(found["vault"]), str(found["seen"]), str(found.get("copy_of", "")))
+        copy_of, apart = str(found.get("copy_of", "")), found.get("apart") is True
+        return Place(str(found["vault"]), str(found["seen"]), copy_of, apart)
 
-    def remember(self, address: str, vault: str, *, copy_of: str = "") -> None:
+    def remember(self, address: str, vault: str, *, copy_of: str = "", apart: bool = False) -> None:
         """That this vault was there just now."""
-        seen = datetime.now(UTC).strftime("%Y-%m-%d")
-        self._notes.note(**{spoken_address(address): {"vault": vault, "seen": seen, "copy_of": copy_of}})
+        place = Place(vault, datetime.now(UTC).strftime("%Y-%m-%d"), copy_of, apart)
+        self._notes.note(**{spoken_address(address): asdict(place)})
 
     def cache(self, address: str) -> Path:
         """Where the client folder of the vault at an address lies.
@@ -95,6 +100,6 @@ class Places:
         A copy has one of its own: it is behind the vault it is a copy of, and that is no alarm.
         """
         place = self.find(address)
-        if place is None or not place.copy_of:
+        if place is None or not place.apart:
             return self.folder
         return self.folder / "copies" / hashlib.sha256(spoken_address(address).encode()).hexdigest()[:16]

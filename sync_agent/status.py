@@ -19,6 +19,8 @@ from sync_agent.vault import Vault
 from sync_agent.vault.names import COMMITS, sequence_in
 
 FILE: Final = "status.json"
+ALARMS: Final = frozenset({"vault-rolled-back", "vault-forked", "vault-another", "vault-keys-rolled-back"})
+"""Codes that say: this storage shows another history than it did."""
 STAMP: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 

@@ -39,6 +39,6 @@ def measured(session: Session, title: str, *, bytes: bool = True) -> Iterator[Te
         task = bar.add_task(session.say(title).text, total=None)
 
         def tell(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=max(done, total) or None)
+            bar.update(task, completed=done, total=total if total >= max(done, 1) else None)
 
         yield tell

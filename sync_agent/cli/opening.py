@@ -14,6 +14,7 @@ from typing import Any, Final
 import click
 
 from loanhub import (
+    Damaged,
     Home,
     Keyring,
     Misconfigured,
@@ -151,6 +152,14 @@ def vault_to_write(session: Session) -> Vault:
     return open_vault(session)
 
 
+def vault_at_any_rate(session: Session) -> tuple[Vault, Damaged | None]:
+    """The vault, opened for reading even if something is wrong with it; and what that is."""
+    try:
+        return open_vault(session), None
+    except Damaged as found:
+        return open_vault(session, salvage=True), found
+
+
 def open_vault(session: Session, *, salvage: bool = False) -> Vault:
     """The vault that the call names, opened. Raises what `Vault.open` and the remote raise."""
     address = session.address
@@ -164,7 +173,10 @@ def open_vault(session: Session, *, salvage: bool = False) -> Vault:
         remote, keyring or secret(session), cache=places.cache(address), salvage=salvage,
         vault_id=place.vault if place is not None else found,
     )  # fmt: skip
-    places.remember(address, vault.id, copy_of=place.copy_of if place is not None else "")
+    if place is None:
+        places.remember(address, vault.id)
+    else:
+        places.remember(address, vault.id, copy_of=place.copy_of, apart=place.apart)
     for name, problem in sorted((one.name, one.problem) for one in vault.findings):
         session.warn(f"sync.finding.{problem}", name=name)
     if vault.new_devices:

@@ -228,7 +228,7 @@ def test_the_agent_backs_up_what_changed_survives_a_kill_and_stops_when_told(
 
     running = agent(machine, office, "--every", "1", "--settle", "0")
     try:
-        until(lambda: Notes(machine.state / opened(machine).id / "status.json").read().get("day"))
+        until(lambda: Notes(machine.state / opened(machine).id / "status.json").read().get("day", {}).get("verify"))
         before = count()
         (office / "notes.txt").write_text("two", encoding="utf-8")
         until(lambda: count() > before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import pytest
@@ -170,6 +171,17 @@ def test_parts_come_back_alone(backed_up: Machine, tmp_path: Path) -> None:
     assert list(contents(tmp_path / "inside")) == ["张三.txt", "李四.txt"]
 
 
+def test_what_a_restore_replaces_is_kept_in_a_snapshot_first(
+    backed_up: Machine, office: Path, tmp_path: Path
+) -> None:
+    (office / "notes.txt").write_text("not yet backed up", encoding="utf-8")
+    came = backed_up("restore", "1", "--to", office.parent, "--include", "notes.txt", "--safety")
+    assert (office / "notes.txt").read_text(encoding="utf-8") == FILES["notes.txt"]
+    backed_up("restore", came.data["before"], "--to", tmp_path / "out", "--include", "/*/office/notes.txt")
+    (kept,) = contents(tmp_path / "out").values()
+    assert kept == b"not yet backed up"
+
+
 def test_a_file_is_no_folder_to_restore_into(backed_up: Machine, office: Path) -> None:
     came = backed_up("restore", "latest", "--to", office / "notes.txt")
     assert (came.code, came.error) == (2, "sync-target-no-folder")
@@ -275,12 +287,18 @@ def test_without_a_vault_nothing_is_guessed(machine: Machine) -> None:
     assert (missing.code, missing.error) == (4, "vault-missing")
 
 
-def test_a_vault_taken_back_to_an_older_state_raises_the_alarm(backed_up: Machine, office: Path) -> None:
+def test_a_vault_taken_back_to_an_older_state_raises_the_alarm(
+    backed_up: Machine, office: Path, tmp_path: Path
+) -> None:
     backed_up("backup", office)
     newest = max((Path(backed_up.vault) / "c").iterdir())
     newest.unlink()
-    came = backed_up("backup", office)
-    assert (came.code, came.error) == (7, "vault-rolled-back")
+    for argv in (("backup", office), ("verify",), ("verify", "--read-data"), ("status",)):
+        came = backed_up(*argv)
+        assert (came.code, came.error) == (7, "vault-rolled-back"), argv
+    restored = backed_up("restore", "latest", "--to", tmp_path / "out")  # better than nothing
+    assert restored.code == 0
+    assert [one["code"] for one in restored.told["warnings"]] == ["vault-rolled-back"]
 
 
 def test_an_unknown_command_or_option_is_told_with_the_nearest(machine: Machine) -> None:
@@ -348,6 +366,20 @@ def test_a_copy_has_everything_says_how_far_it_lags_and_restores_by_itself(
     elsewhere = Machine(tmp_path / "new machine", str(second))
     assert elsewhere("restore", "latest", "--to", tmp_path / "out").code == 0
     assert contents(tmp_path / "out" / "office") == contents(office)
+
+
+def test_when_the_first_vault_is_lost_the_copy_takes_its_place(
+    backed_up: Machine, office: Path, tmp_path: Path
+) -> None:
+    second = str(tmp_path / "second")
+    backed_up("copy", second)
+    backed_up("backup", office)  # lost with the disk: the copy is behind, and goes on all the same
+    rmtree(backed_up.vault)
+    assert backed_up("backup", office, "--vault", second).error == "sync-copy-is-read"
+    assert backed_up("copy", second, "--promote").data["address"] == second
+    assert backed_up("backup", office, "--vault", second).code == 0
+    assert len(backed_up("snapshots", "--vault", second).data["snapshots"]) == 2
+    assert backed_up("copy", second, "--promote").error == "sync-no-copy"
 
 
 def test_a_copy_never_goes_over_another_vault(backed_up: Machine, tmp_path: Path) -> None:

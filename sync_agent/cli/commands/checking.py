@@ -10,12 +10,12 @@ import click
 
 from loanhub import Capabilities, Damaged
 from sync_agent.cli.meter import measured
-from sync_agent.cli.opening import open_vault, remote_at
+from sync_agent.cli.opening import open_vault, remote_at, vault_at_any_rate
 from sync_agent.cli.outcome import DAMAGED, DONE, Outcome
 from sync_agent.cli.session import Session
 from sync_agent.cli.showing import age, local, now, size, table
 from sync_agent.cli.told import Told
-from sync_agent.status import Journal, commit_times, moment_of, stamp
+from sync_agent.status import ALARMS, Journal, commit_times, moment_of, stamp
 from sync_agent.vault import Finding, Vault
 from sync_agent.vault.checking import mend as mend_vault
 from sync_agent.vault.checking import verify as verify_vault
@@ -66,7 +66,7 @@ def _yes(session: Session, answer: bool) -> str:
 @click.pass_obj
 def verify(session: Session, read_data: bool, mend: bool) -> Outcome:
     """Find every object that is not what was written; 7 when there is one."""
-    vault = open_vault(session, salvage=True)
+    vault, alarm = vault_at_any_rate(session)
     session.warnings.clear()  # what was found on opening is found again, with all the rest
     if mend and mend_vault(vault) is not None:
         session.warn("sync.verify.mended")
@@ -78,11 +78,14 @@ def verify(session: Session, read_data: bool, mend: bool) -> Outcome:
         "damaged": [one.name for one in found],
         "findings": [attrs.asdict(one) for one in found],
     }
-    if not found:
+    if alarm is not None and (not found or alarm.code in ALARMS):
+        error: Damaged = alarm
+    else:
+        error = Damaged("sync-vault-damaged", count=len(found))
+    if not found and alarm is None:
         code = "sync.verify.read" if read_data else "sync.verify.sizes"
         return Outcome(data, session.say(code, packs=vault.state.index.present).text)
     rows = [(one.name, session.say(f"sync.problem.{one.problem}").text) for one in found]
-    error = Damaged("sync-vault-damaged", count=len(found))
     return Outcome(data, show=table(session, ("object", "problem"), rows), status=DAMAGED, error=error)
 
 

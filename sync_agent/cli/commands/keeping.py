@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from loanhub import Usage
+from loanhub import NotFound, Usage
 from sync_agent.cli.meter import measured
 from sync_agent.cli.opening import remote_at, vault_to_write
 from sync_agent.cli.outcome import Outcome
@@ -110,12 +110,26 @@ def _stored(packs: Any) -> int:
 @click.command("copy", cls=Told)
 @click.argument("target")
 @click.option("--tidy", "tidies", is_flag=True)
+@click.option("--promote", is_flag=True)
 @click.pass_obj
-def copy(session: Session, target: str, tidies: bool) -> Outcome:
+def copy(session: Session, target: str, tidies: bool, promote: bool) -> Outcome:
     """Copy to a second remote what it lacks; killed, it is simply run again."""
+    if promote:
+        return _promoted(session, spoken_address(target))
     vault = vault_to_write(session)
     data = copied(session, vault, target, tidies=tidies)
     return Outcome(data, session.say("sync.copy.done", **{**data, "bytes": size(data["bytes"])}).text)
+
+
+def _promoted(session: Session, target: str) -> Outcome:
+    """The first vault is lost: from now on the copy is the vault."""
+    places = Places()
+    place = places.find(target)
+    if place is None or not place.copy_of:
+        raise NotFound("sync-no-copy", address=target)
+    places.remember(target, place.vault, apart=True)
+    data = {"vault": place.vault, "address": target, "instead_of": place.copy_of}
+    return Outcome(data, session.say("sync.copy.promoted", **data).text)
 
 
 def copied(session: Session, vault: Vault, target: str, *, tidies: bool) -> dict[str, Any]:
@@ -127,7 +141,7 @@ def copied(session: Session, vault: Vault, target: str, *, tidies: bool) -> dict
     able = remote.probe()
     with measured(session, "sync.meter.copy", bytes=False) as tell:
         came = mirror(vault.remote, remote, progress=tell)
-    places.remember(target, vault.id, copy_of=spoken_address(session.address))
+    places.remember(target, vault.id, copy_of=spoken_address(session.address), apart=True)
     Journal.of(vault).copied(vault, target, came.head)
     return {
         "to": target,

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from loanhub import Damaged, Usage
-from sync_agent.cli.commands.taking import problem_lines, problems
+from loanhub import Damaged, Usage, say
+from sync_agent.cli.commands.taking import options_of, problem_lines, problems, taken_of
 from sync_agent.cli.meter import measured
-from sync_agent.cli.opening import open_vault
+from sync_agent.cli.opening import vault_at_any_rate, vault_to_write
 from sync_agent.cli.outcome import DAMAGED, DONE, INCOMPLETE, Outcome
 from sync_agent.cli.session import Session
 from sync_agent.cli.showing import size
@@ -19,6 +19,7 @@ from sync_agent.cli.told import Told
 from sync_agent.restore import Wish
 from sync_agent.restore import restore as bring_back
 from sync_agent.snapshots import Progress, snapshot_named
+from sync_agent.vault import Vault
 
 
 @click.command("restore", cls=Told)
@@ -27,17 +28,21 @@ from sync_agent.snapshots import Progress, snapshot_named
 @click.option("--include", multiple=True)
 @click.option("--exclude", multiple=True)
 @click.option("--path", default="")
+@click.option("--safety", is_flag=True)
 @click.pass_obj
 def restore(
     session: Session, snapshot: str, target: str, include: tuple[str, ...], exclude: tuple[str, ...],
-    path: str,
+    path: str, safety: bool,
 ) -> Outcome:  # fmt: skip
     """Bring a snapshot back; 7 when some of it is damaged, 3 when some could not be written."""
     folder = Path(target).expanduser().absolute()
     if folder.exists() and not folder.is_dir():
         raise Usage("sync-target-no-folder", path=str(folder))
-    vault = open_vault(session, salvage=True)
+    vault, alarm = (vault_to_write(session), None) if safety else vault_at_any_rate(session)
+    if alarm is not None:
+        session.warnings.append(say(alarm, session.lang))
     named = snapshot_named(vault, snapshot)
+    before = _before(session, vault, folder) if safety and folder.exists() else None
     wish = Wish(include, exclude, os.fsencode(path)) if include or exclude or path else None
     with measured(session, "sync.meter.restore") as tell:
 
@@ -47,6 +52,7 @@ def restore(
         came = bring_back(vault, named, folder, wish, hear)
     data: dict[str, Any] = {
         "snapshot": named.id,
+        "before": before,
         "to": str(folder),
         "files": came.files,
         "present": came.present,
@@ -62,3 +68,9 @@ def restore(
         error = Damaged("sync-restore-damaged", count=damaged)
         return Outcome(data, "\n".join(words), status=DAMAGED, error=error)
     return Outcome(data, "\n".join(words), status=INCOMPLETE if came.is_incomplete else DONE)
+
+
+def _before(session: Session, vault: Vault, folder: Path) -> str:
+    """The snapshot of what stands there now: whatever the restore replaces can be had back."""
+    options = options_of(session, tags=("before-restore",), exclude=(), include=())
+    return taken_of(session, vault, [folder], options).snapshot.id

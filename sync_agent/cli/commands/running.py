@@ -52,7 +52,7 @@ def run(
     habits = Habits(every, settle, at=_clock(at), policy=policy)
     agent = Agent(vault, sources, options, habits, copies)
     done: Counter[str] = Counter()
-    for did in agent.look_after(Event()) if once else agent.run(stop_event()):
+    for did in agent.look_after(Event(), anyway=True) if once else agent.run(stop_event()):
         done[did.what] += 1
         _tell(session, did)
     return Outcome({"done": dict(done)}, session.say("sync.run.ended").text)

@@ -130,7 +130,12 @@ def test_a_home_is_backed_up_with_its_own_keys_drilled_and_the_doctor_hears_of_i
     assert (came.data["homes"], came.data["unopened"]) == (1, 0)
     # On another machine the home's passphrase is enough, with neither home nor keyring there.
     bare = Machine(tmp_path / "bare", machine.vault)
-    assert bare("restore", "latest", "--to", tmp_path / "out").code == 0
+    restored = bare("restore", "latest", "--to", tmp_path / "out")
+    assert restored.data["held"] == [str(tmp_path / "out" / "LoanHub")]
+    assert (tmp_path / "out" / "LoanHub" / "data" / "held.json").is_file()
+    assert (
+        bare("restore", "latest", "--to", tmp_path / "part", "--include", "loanhub.toml").data["held"] == []
+    )
     assert (tmp_path / "out" / "LoanHub" / "keys" / "keyring.json").is_file()
     with Institution.open(tmp_path / "out" / "LoanHub", unlock=lambda: Secret(PASSPHRASE)) as house:
         assert house.store.problems() == []
@@ -228,7 +233,11 @@ def test_the_agent_backs_up_what_changed_survives_a_kill_and_stops_when_told(
 
     running = agent(machine, office, "--every", "1", "--settle", "0")
     try:
-        until(lambda: Notes(machine.state / opened(machine).id / "status.json").read().get("day", {}).get("verify"))
+        until(
+            lambda: (
+                Notes(machine.state / opened(machine).id / "status.json").read().get("day", {}).get("verify")
+            )
+        )
         before = count()
         (office / "notes.txt").write_text("two", encoding="utf-8")
         until(lambda: count() > before)

@@ -16,6 +16,7 @@ from sync_agent.cli.outcome import DAMAGED, DONE, INCOMPLETE, Outcome
 from sync_agent.cli.session import Session
 from sync_agent.cli.showing import size
 from sync_agent.cli.told import Told
+from sync_agent.homes import hold_all, homes_in
 from sync_agent.restore import Wish
 from sync_agent.restore import restore as bring_back
 from sync_agent.snapshots import Progress, snapshot_named
@@ -44,12 +45,15 @@ def restore(
     named = snapshot_named(vault, snapshot)
     before = _before(session, vault, folder) if safety and folder.exists() else None
     wish = Wish(include, exclude, os.fsencode(path)) if include or exclude or path else None
+    homes = [] if include else homes_in(vault, named, os.fsencode(path))
+    hold_all(vault, named, homes, folder)
     with measured(session, "sync.meter.restore") as tell:
 
         def hear(progress: Progress) -> None:
             tell(progress.bytes, progress.expected)
 
         came = bring_back(vault, named, folder, wish, hear)
+    hold_all(vault, named, homes, folder)
     data: dict[str, Any] = {
         "snapshot": named.id,
         "before": before,
@@ -59,10 +63,12 @@ def restore(
         "folders": came.folders,
         "links": came.links,
         "bytes": came.bytes,
+        "held": [str(folder / home) for home in homes],
         "problems": problems(session, came.problems),
     }
     facts = {**data, "bytes": size(came.bytes)}
     words = [session.say("sync.restore.done", **facts).text, *problem_lines(session, data["problems"])]
+    words += [session.say("sync.restore.held", home=home).text for home in data["held"]]
     damaged = sum(one.code == "restore-damaged" for one in came.problems)
     if damaged:
         error = Damaged("sync-restore-damaged", count=damaged)

@@ -14,6 +14,7 @@ from typing import Final
 import polars as pl
 
 from loanhub.cli.run import run as command
+from loanhub.demo.backup import back_up_and_restore
 from loanhub.institution import Institution
 from loanhub.keys import Secret
 from loanhub.records import Order, Query
@@ -52,6 +53,8 @@ def run(home: Path, lang: Lang) -> Mapping[str, str] | int:
             status = command(["--home", str(home), "--lang", lang, *arguments])
             if status not in usual:
                 return status
+        if status := back_up_and_restore(home, lang, _somebody(home)[1]):
+            return status
     _say(lang, "demo.where", home=home, passphrase=passphrase.text())
     return {"home": str(home), "drop": str(home / "drop"), "returns": str(home / "returns")}
 

@@ -15,9 +15,10 @@ from attrs import define, field
 from loanhub import jobs
 from loanhub.identifiers import uscc_check_digit
 from loanhub.jobs import Job
+from loanhub.policy import Principal
 from loanhub.services.intake.job import Incoming, Intake
 from loanhub.services.intake.undo import UNDO, Undo
-from loanhub.services.people import acts, merge, unmerge
+from loanhub.services.people import acts, edit, find, merge, unmerge
 from tests.flows.conftest import Office
 from tests.flows.sheets import HEAD, loan, office_in, person, workbook
 
@@ -217,3 +218,21 @@ def test_a_customer_number_is_not_enough_where_the_names_differ(tmp_path: Path) 
         again = [numbered("001", "张祥", "A1"), here[1]]
         revised = office.ingest(workbook(tmp_path / "甲改.xlsx", [NUMBERED, *again]))
         assert (revised.rejected, revised.conflicts, told.owners()) == (0, 0, known), "a name put right"
+
+
+def test_whoever_was_merged_step_by_step_is_the_last_one(tmp_path: Path) -> None:
+    """A branch merges on what it sees; those who were merged before may be of another branch."""
+    with office_in(tmp_path) as office:
+        told = Story(office)
+        told.land("一月", [of(1, "A"), of(2, "B", **NO_ID), of(3, "C", **NO_ID)])
+        known = told.owners()
+        for key, branch in (("A", "东"), ("B", "东"), ("C", "西")):
+            told.do(acts.EDIT, edit.EditCustomer(known[key], (f"branch={branch}",), ()))
+        told.merge("B", "C")
+        manager = Principal("甲", "manager", frozenset({"*"}), "branch:东")
+        asked = merge.MergeCustomers(known["A"], known["B"], "同一人")
+        office.house.desk(manager).do(acts.MERGE, asked)
+        told.land("二月", [of(3, "C2", **NO_ID)])
+        assert told.owners()["C2"] == known["A"]
+        (hit, *_) = told.do(acts.FIND, find.Find(person(3).name)).results
+        assert (hit.id, hit.merged_from) == (known["A"], known["C"])

@@ -10,7 +10,7 @@ a person without a name, rows outside what the batch's principal may write.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import polars as pl
 
@@ -23,6 +23,8 @@ from loanhub.services.intake.subjects import subjects_of
 
 if TYPE_CHECKING:
     from loanhub.services.intake.land import Landing
+
+Key = TypeVar("Key")
 
 MISSING: Final = {
     "loan.loan_no": "loan-no-missing",
@@ -130,15 +132,27 @@ def find_people(landing: Landing) -> None:
     _same_names(landing)
 
 
-def _survivors(books: Books, found: Mapping[str, int]) -> dict[str, int]:
-    """The same people, whoever was merged into another as that one."""
+def _survivors(books: Books, found: Mapping[Key, int]) -> dict[Key, int]:
+    """The same people, whoever was merged into another as that one, and so on: a principal of one branch
+    merges on without those of other branches who were merged before.
+    """
     merged_ones = Test("merged_into", "not_null")
     anybody = Query("customer", (merged_ones,), order=Order("merged_into"), limit=1)
     if not found or books.columns(anybody).is_empty():
         return dict(found)
-    mine = Query("customer", (Test("id", "in", sorted(set(found.values()))), merged_ones))
-    merged = dict(books.columns(mine).select("id", "merged_into").iter_rows())
-    return {key: merged.get(one, one) for key, one in found.items()}
+    ahead, into = set(found.values()), dict[int, int]()
+    while ahead:
+        mine = Query("customer", (Test("id", "in", sorted(ahead)), merged_ones), fields=("id", "merged_into"))
+        step = dict(books.columns(mine).iter_rows())
+        into |= step
+        ahead = set(step.values()) - into.keys()
+    return {key: _end(into, one) for key, one in found.items()}
+
+
+def _end(into: Mapping[int, int], one: int) -> int:
+    while one in into:
+        one = into[one]
+    return one
 
 
 def _owners(landing: Landing, rows: pl.DataFrame) -> pl.DataFrame:
@@ -188,12 +202,14 @@ def _by_name_and_mobile(landing: Landing, rows: pl.DataFrame) -> dict[str, int]:
     hits = pairs.join(by_tokens(landing, pairs["token"]), on="token")
     if hits.is_empty():
         return {}
-    named = _by_ids(landing.books, "customer", hits["id"], ["name", "mobile", "merged_into"])
+    named = _by_ids(landing.books, "customer", hits["id"], ["name", "mobile"])
     hits = hits.join(named, on="id")
     same = pl.col("#both") == pl.lit("N:") + pl.col("name").str.to_lowercase() + pl.lit("|") + pl.col(
         "mobile"
     )
-    hits = hits.filter(same).with_columns(pl.coalesce("merged_into", "id").alias("id"))
+    hits = hits.filter(same)
+    now = _survivors(landing.books, {key: key for key in hits["id"].unique()})
+    hits = hits.with_columns(pl.Series("id", [now[key] for key in hits["id"]], pl.Int64))
     hits = hits.unique(["#person", "id"], maintain_order=True)
     hits = hits.join(_by_ids(landing.books, "customer", hits["id"], ["id_number_blind", "uscc"]), on="id")
     strong = pl.col("#person").str.slice(0, 2).is_in(["I:", "U:"])

@@ -150,10 +150,15 @@ class Search:
             self.merged[cast("int", one.merged_into)][one.id] = one
 
     def family(self, target: Customer) -> list[Customer]:
-        """A customer and those merged into it."""
-        if target.id not in self.merged:
-            self._meet([target.id])
-        return [target, *self.merged[target.id].values()]
+        """A customer and those merged into it, and into those."""
+        found, ahead = [target], [target.id]
+        while ahead:
+            if unmet := [key for key in ahead if key not in self.merged]:
+                self._meet(unmet)
+            nearer = [one for key in ahead for one in self.merged[key].values()]
+            found += nearer
+            ahead = [one.id for one in nearer]
+        return found
 
     def _match(self, number: int, record: Customer | Loan, token: str) -> Match | None:
         """The match of a record met in a run; None where it stands elsewhere too, and better."""

@@ -200,6 +200,15 @@ def test_a_wrong_answer_to_one_file_does_not_hold_up_another(busy: Office, tmp_p
     assert [s.batch.stored for s in said if s.batch] == [1]
 
 
+def test_what_lies_where_a_mapping_would_holds_nothing_up(busy: Office) -> None:
+    drop = busy.house.home / "drop"
+    workbook(drop / "台账.xlsx", [HEAD, loan(1)])
+    (drop / "台账.xlsx.mapping.toml").mkdir()
+    said = [s for s in take_once(busy.house, "zh", Event()) if isinstance(s, Seen)]
+    assert [(s.error, s.batch and s.batch.status) for s in said] == [(None, "stored")]
+    assert left_behind(busy) == []
+
+
 def test_a_workbook_still_open_is_waited_for_and_said_once(busy: Office, tmp_path: Path) -> None:
     path = workbook(tmp_path / "台账.xlsx", [HEAD, loan(1)])
     with watching(busy) as watcher:

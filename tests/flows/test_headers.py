@@ -9,9 +9,11 @@ import pytest
 
 from loanhub.cli.commands.batches import status as exit_status
 from loanhub.errors import Misconfigured, Usage
+from loanhub.services.intake import mapfile
 from loanhub.services.intake.acts import SET, MappingSet
 from loanhub.settings import Drop
 from loanhub.texts import say
+from loanhub.words import Words
 from tests.flows.conftest import Office
 from tests.flows.sheets import (
     HEAD,
@@ -249,6 +251,14 @@ def test_a_wrong_mapping_file_is_refused_by_name(text: str, counter: Office, tmp
     assert (error.value.code, error.value.exit_status) == (WRONG_MAPPINGS[text], 9)
     for lang in ("zh", "en"):
         assert wrong.name in say(error.value, lang).text  # type: ignore[arg-type]
+
+
+def test_a_mapping_that_cannot_be_opened_is_said_by_name(counter: Office, tmp_path: Path) -> None:
+    assert not mapfile.is_open(tmp_path), "nobody can tell, so it is for the reading to say"
+    words = Words.of(counter.house.home, counter.house.settings, counter.house.dictionary)
+    with pytest.raises(Misconfigured, match="mapping-unreadable") as error:
+        mapfile.read(tmp_path, words)
+    assert error.value.facts["file"] == tmp_path.name
 
 
 def test_a_mapping_file_that_was_wrong_is_mended_and_the_file_goes_on(office: Office, tmp_path: Path) -> None:

@@ -76,8 +76,11 @@ def beside(path: Path) -> Path | None:
 
 def is_open(path: Path) -> bool:
     """Whether a question in the file is still to be answered; a file that cannot be read is for `read`."""
-    with path.open("rb") as stream:
-        return f'"{OPEN}"'.encode() in stream.read(LARGEST)
+    try:
+        with path.open("rb") as stream:
+            return f'"{OPEN}"'.encode() in stream.read(LARGEST)
+    except OSError:
+        return False
 
 
 @frozen
@@ -123,6 +126,8 @@ def read(path: Path | None, words: Words) -> MapFile:
     try:
         text = _text(path)
         document = tomllib.loads(text)
+    except OSError as error:
+        raise Misconfigured("mapping-unreadable", file=path.name, reason=error.strerror) from None
     except (ValueError, RecursionError) as error:  # of TOML, of UTF-8, of a number of 5,000 digits
         raise Misconfigured("mapping-unreadable", file=path.name, reason=str(error)) from None
     raw = MapFile(path.name, document, text)

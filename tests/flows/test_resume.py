@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -127,11 +127,15 @@ class Office:
     def reminded(self, stems: set[str]) -> list[tuple[Any, ...]]:
         """What the letters of these ids reminded of: one entry an occasion and letter."""
         by_mark = {mark(message): message for message in self.all(Message)}
+        return self.occasions(by_mark[stem.rpartition("-")[2]] for stem in stems)
+
+    def occasions(self, messages: Iterable[Message]) -> list[tuple[Any, ...]]:
+        """What these messages remind of, loans by their numbers."""
         numbers = {one.id: one.loan_no for one in self.all(Loan)}
         return [
             (item["about"], numbers[item["loan"]], item["day"], item["offset"])
-            for stem in stems
-            for item in by_mark[stem.rpartition("-")[2]].facts["items"]
+            for message in messages
+            for item in message.facts["items"]
         ]
 
     def resume(self, old: Path | None = None, *, dry: bool = False, lang: str = "en") -> Outcome:
@@ -144,7 +148,7 @@ class Office:
 
 
 @contextmanager
-def at_work(root: Path, clock: Clock | None = None) -> Iterator[Office]:
+def at_work(root: Path, clock: Any = None) -> Iterator[Office]:
     clock = clock or Clock(START)
     with Institution.open(root, unlock=lambda: SECRET, clock=clock) as house:
         yield Office(house, clock)

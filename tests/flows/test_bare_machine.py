@@ -1,0 +1,97 @@
+"""A bare machine with nothing but the storage's credentials and the recovery key brings the office back."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from loanhub import settings as settings_
+from loanhub.entities import Message
+from loanhub.institution import SystemClock
+from loanhub.keys import Keyring
+from loanhub.settings import FOLDERS, Home
+from loanhub.system import private_folder
+from loanhub.testing.servers import S3Server, seaweedfs
+from tests.flows.syncing import Machine, environment_of
+from tests.flows.test_resume import at_work, customer, letters, loan
+from tests.unit.vaults import CHEAP
+
+PASSPHRASE = "correct horse"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with seaweedfs(tmp_path_factory.mktemp("storage")) as found:
+        yield found
+
+
+def office_of(root: Path) -> tuple[Path, str]:
+    """A home whose loans are due these days, and its recovery key."""
+    for name in FOLDERS:
+        private_folder(root / name)
+    _, recovery = Keyring.create(Home(root).keyring, PASSPHRASE, parameters=CHEAP)
+    settings_.write(Home(root), {"institution": "样例小贷", "drop": [{"folder": "drop", "owner": "前台"}]})
+    today = datetime.now(UTC).astimezone(ZoneInfo("Asia/Shanghai")).date()
+    with at_work(root, SystemClock()) as office:
+        office.put(*(customer(n) for n in range(1, 9)))
+        office.put(*(loan(n, due=today + timedelta(days=n - 1)) for n in range(1, 9)))
+        office.plan()
+    return root, str(recovery.text())
+
+
+class Bare:
+    """An empty folder, this program, credentials and the recovery key: nothing else is known."""
+
+    def __init__(self, folder: Path, server: S3Server, recovery: str) -> None:
+        self.folder = folder
+        folder.mkdir()
+        here = {word: os.environ[word] for word in ("PATH", "SYSTEMROOT") if word in os.environ}
+        self.environment = {
+            **here, **environment_of(server), "HOME": str(folder), "USERPROFILE": str(folder),
+            "LOANHUB_SYNC_PASSPHRASE": recovery, "LOANHUB_PASSPHRASE": recovery, "PYTHONUTF8": "1",
+        }  # fmt: skip
+
+    def __call__(self, program: str, *argv: object) -> tuple[int, dict[str, Any]]:
+        """What a command came to: its exit status and its data."""
+        command = [sys.executable, "-m", program, "--json", "--yes", *map(str, argv)]
+        came = subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, encoding="utf-8", check=False
+        )
+        told = json.loads(came.stdout)
+        return came.returncode, told["data"] or told
+
+
+def test_an_office_comes_back_held_and_sends_nothing_twice(server: S3Server, tmp_path: Path) -> None:
+    home, recovery = office_of(tmp_path / "office")
+    vault = f"s3://{server.bucket()}/office"
+    machine = Machine(tmp_path / "state", vault, PASSPHRASE, environment_of(server))
+    assert machine("init", vault, "--home", home).code == 0
+    assert machine("backup", home).code == 0
+    with at_work(home, SystemClock()) as office:  # and then the disk dies
+        office.send()
+        reminded = office.reminded(letters(home))
+        assert len(reminded) > 3
+
+    bare = Bare(tmp_path / "bare", server, recovery)
+    status, came = bare("sync_agent", "restore", "latest", "--to", "back", "--vault", vault)
+    back = bare.folder / "back" / "office"
+    assert (status, came["held"]) == (0, [str(back)])
+    assert bare("loanhub", "--home", back, "find", "JJ0001")[1]["results"]
+    assert bare("loanhub", "--home", back, "remind", "send")[0] == 5
+    status, came = bare("loanhub", "--home", back, "resume")
+    assert (status, came["evidence"]) == (5, "none")
+    for command in ("plan", "send"):
+        assert bare("loanhub", "--home", back, "remind", command)[0] == 0
+    assert letters(back) == set()
+    with at_work(back, SystemClock()) as office:
+        kept = [one for one in office.all(Message) if one.channel == "letter"]
+        assert {one.state for one in kept} == {"review"}
+        assert set(reminded) <= set(office.occasions(kept))  # a person is asked about every one

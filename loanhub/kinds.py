@@ -330,6 +330,12 @@ class Backup(Protocol):
     def status(self, home: Path) -> Mapping[str, Any]:
         """Age of the last backup, verify and drill."""
 
+    def agent(self, home: Path) -> Sequence[str]:
+        """Python's arguments that back this home up until told to stop; none where nobody set that up.
+
+        `loanhub up` keeps such a process running. It gets the environment of `up`, and no secret besides.
+        """
+
 
 @frozen
 class Fault:

@@ -89,6 +89,11 @@ class Places:
         copy_of, apart = str(found.get("copy_of", "")), found.get("apart") is True
         return Place(str(found["vault"]), str(found["seen"]), copy_of, apart)
 
+    def all(self) -> dict[str, Place]:
+        """Every vault this machine knows, by address."""
+        found = {address: self.find(address) for address in self._notes.read()}
+        return {address: place for address, place in found.items() if place is not None}
+
     def remember(self, address: str, vault: str, *, copy_of: str = "", apart: bool = False) -> None:
         """That this vault was there just now."""
         place = Place(vault, datetime.now(UTC).strftime("%Y-%m-%d"), copy_of, apart)

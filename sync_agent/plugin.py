@@ -34,6 +34,20 @@ class Backups:
             for what in ("backup", "verify", "drill")
         } | {"vaults": sorted(journals)}
 
+    def agent(self, home: Path) -> Sequence[str]:
+        """As `Backup.agent`: to the vault that was made for this home, and its copy if there is one."""
+        from sync_agent.places import Places
+        from sync_agent.status import journals_of
+
+        own = journals_of(Keyring.peek(Home(home).keyring).home)
+        places = Places().all()
+        vaults = [where for where, one in places.items() if one.vault in own and not one.copy_of]
+        if not vaults:
+            return ()
+        copies = [where for where, one in places.items() if one.copy_of == vaults[0]]
+        command = ("-m", "sync_agent", "run", str(home), "--home", str(home), "--vault", vaults[0], "--yes")
+        return (*command, *(("--copy-to", copies[0]) if copies else ()))
+
 
 def _newest(noted: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     from sync_agent.status import moment_of

@@ -16,6 +16,7 @@ from loanhub.cli.commands.batches import BatchTaken, line, refusal, show_batches
 from loanhub.cli.outcome import INTERRUPTED, Outcome, worst
 from loanhub.cli.plain import plain
 from loanhub.cli.session import Session
+from loanhub.cli.supervising import backed_up
 from loanhub.cli.unlocking import file_password
 from loanhub.errors import Damaged, LoanHubError, NotFound, Waiting
 from loanhub.files import spoken_name
@@ -195,7 +196,8 @@ def up(session: Session, _: Up) -> Outcome:
     for path, drop in folders(house).items():
         _say(session, "up.drop", folder=path, owner=drop.owner)
     _say(session, "up.returns", folder=house.home / "returns")
-    return watch(session, Watch())
+    with backed_up(session):
+        return watch(session, Watch())
 
 
 # -- mapping set ---------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from sync_agent.cli.outcome import Outcome
 from sync_agent.cli.session import Session
 from sync_agent.cli.told import Told
 from sync_agent.places import Places, state_folder
+from sync_agent.status import Journal
 from sync_agent.vault import Vault
 
 
@@ -33,6 +34,7 @@ def init(session: Session, vault: str, suite: int, label: str) -> Outcome:
         secret = new_secret(session, VARIABLE)
         made, recovery = Vault.create(remote, secret, suite=suite, label=label, cache=cache)
     Places().remember(address, made.id)
+    Journal.of(made).ran(made, "init")
     told_abilities(session, able)
     data = {"vault": made.id, "address": address, "suite": made.keyring.epochs[-1].suite, **abilities(able)}
     lines = [session.say("sync.init.made", vault=made.id, address=address).text]

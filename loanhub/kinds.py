@@ -10,15 +10,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 import attrs
-import polars as pl
 from attrs import frozen
 
-from loanhub.records import Columns, Diff, Query, Record
-from loanhub.schema import Schema
-from loanhub.sheets import Claim, Sheet
+if TYPE_CHECKING:  # who only backs up waits for none of these
+    import polars as pl
+
+    from loanhub.records import Columns, Diff, Query, Record
+    from loanhub.schema import Schema
+    from loanhub.sheets import Claim, Sheet
 
 
 class Clock(Protocol):

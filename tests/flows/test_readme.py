@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import openpyxl
@@ -9,6 +10,7 @@ import pytest
 import xlsxwriter
 
 from loanhub.cli.run import run
+from sync_agent.cli.run import run as sync
 from tests import pages
 
 ZHANG, LI = "119999199005120016", "51999919781130128X"
@@ -83,3 +85,30 @@ def test_the_readme_works_line_by_line(
         assert status == line.exit, f"{argv}: {said.out}{said.err}"
         if lang == "zh":  # from here on by the key file, as a service opens a home
             monkeypatch.delenv("LOANHUB_PASSPHRASE", raising=False)
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+def test_the_readme_backs_a_home_up_and_brings_it_back(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("LOANHUB_SYNC_STATE", str(tmp_path / "state"))
+    for variable in ("LOANHUB_PASSPHRASE", "LOANHUB_SYNC_PASSPHRASE"):
+        monkeypatch.setenv(variable, "correct horse battery")
+    assert run(["--home", str(tmp_path / "LoanHub"), "init", "--yes"]) == 0
+    lines = [
+        line.replace("/media/disk", str(tmp_path))
+        for block in pages.blocks(pages.text_of(page))
+        for line in block.text.splitlines()
+        if line.startswith("loanhub-sync ")
+    ]
+    assert len(lines) == 3
+    for line in lines:
+        assert sync(shlex.split(line)[1:]) == 0, capfd.readouterr().err
+    back = str(tmp_path / "restored" / "LoanHub")
+    assert run(["--home", back, "remind", "list"]) == 0
+    assert run(["--home", back, "remind", "send"]) == 5
+    assert run(["--home", back, "resume"]) == 0
+    assert run(["--home", back, "remind", "send"]) == 0

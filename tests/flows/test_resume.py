@@ -363,6 +363,18 @@ def test_with_nothing_left_a_person_confirms_what_was_sent(two_homes: tuple[Path
         assert {int(stem.partition("-")[0]) for stem in letters(new)} == set(waiting[1:])
 
 
+def test_a_clock_that_was_behind_at_the_restore_lets_nothing_through(
+    first_home: Path, tmp_path: Path
+) -> None:
+    new = restored(first_home, tmp_path / "new", START, START - timedelta(days=30))
+    with at_work(new) as office:
+        office.resume()
+        office.plan()
+        office.send()
+        assert letters(new) == set()
+        assert any(one.state == "review" for one in office.all(Message))
+
+
 def test_an_outbox_that_survives_is_followed_to_the_letter(two_homes: tuple[Path, Path]) -> None:
     old, new = two_homes
     with at_work(old) as office:

@@ -138,7 +138,6 @@ def resume(session: Session, request: Resume) -> Outcome:
 
 def _survey(session: Session, held: Held, request: Resume) -> Survey:
     house = session.house
-    until = held.restored.astimezone(house.zone).date()
     old = Path(request.from_).expanduser().absolute() if request.from_ else None
     if old is not None and not any((old / name).is_dir() for name in ("data", "letters", "archive")):
         raise NotFound("resume-from-missing", folder=str(old))
@@ -150,6 +149,8 @@ def _survey(session: Session, held: Held, request: Resume) -> Survey:
         found = originals(house, old, past.tx if past else None, past.fork if past else 0) if old else []
         lines, broken = past.lines() if past else ([], 0)
     fork = past.fork if past else 0
+    # A clock that was behind when it was restored must not let through what was sent before.
+    until = max(held.restored, held.taken, *(line.at for line in lines)).astimezone(house.zone).date()
     ask = Recover(until, letters, outbox)
     return Survey(ask, evidence, tuple(found), fork, tuple(edits(lines)), broken)
 

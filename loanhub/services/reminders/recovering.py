@@ -68,7 +68,8 @@ def recover(books: Books, request: Recover) -> Facts[Recovered]:
     """Settle every open message; asked again, it decides the same and writes nothing more."""
     ours = books.listed(Message, Test("state", "in", list(OPEN)))
     letters = [message for message in ours if message.channel != INBOX]
-    settled = [_settled(message, request) for message in letters]
+    theirs = {(one.id, one.dedup): one for one in request.outbox.messages} if request.outbox else {}
+    settled = [_settled(one, theirs.get((one.id, one.dedup)), request) for one in letters]
     carried = list(_carried(books, request.outbox)) if request.outbox else []
     changed = [new for new, old in zip(settled, letters, strict=True) if new != old]
     states = Counter(message.state for message in settled)
@@ -81,10 +82,8 @@ def recover(books: Books, request: Recover) -> Facts[Recovered]:
     return Facts(answer, puts, about="message", counts=counts)
 
 
-def _settled(message: Message, request: Recover) -> Message:
-    """The message as the lost home left it, or to be looked at when nobody knows."""
-    theirs = request.outbox.messages if request.outbox else ()
-    old = next((one for one in theirs if (one.id, one.dedup) == (message.id, message.dedup)), None)
+def _settled(message: Message, old: Message | None, request: Recover) -> Message:
+    """The message as the lost home left it (`old`), or to be looked at when nobody knows."""
     if old is not None and old.state in ENDED:
         return attrs.evolve(message, state=old.state, why=old.why, receipt=old.receipt, lease_until=None)
     if (reference := request.letters.get(mark(message))) is not None:

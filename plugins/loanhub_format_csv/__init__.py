@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import polars as pl
+from attrs import evolve
+
 from loanhub import Claim, Sheet, hookimpl
 from loanhub_format_csv.encodings import is_text, text_of
 from loanhub_format_csv.records import read_blocks
@@ -29,7 +32,12 @@ class Csv:
         """One sheet. Raises Refused when it holds NUL bytes or no encoding fits."""
         text = text_of(path)
         notes = ("encoding-guessed",) if text.guessed else ()
-        yield Sheet(NAME, blocks=partial(read_blocks, text), notes=notes)
+        sheet = Sheet(NAME, blocks=_unread, notes=notes)
+        yield evolve(sheet, blocks=partial(read_blocks, text, sheet.findings))
+
+
+def _unread() -> Iterator[pl.DataFrame]:
+    return iter(())
 
 
 @hookimpl

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from itertools import chain, islice, zip_longest
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -18,6 +18,7 @@ DELIMITERS: Final = ",;\t|"
 ROWS_AT_ONCE: Final = 20_000
 CELLS_AT_ONCE: Final = 4_000_000
 MOST_COLUMNS: Final = 16_384
+WIDEST: Final = 2_000  # columns that are read: each costs time in every block
 SAMPLE_LINES: Final = 200
 LONGEST_HINT: Final = 8  # characters of the line "sep=;"
 LONGEST_CELL: Final = 4 << 20  # characters; what goes on for longer is a quote that is never closed
@@ -30,8 +31,11 @@ _FORCED_TEXT: Final = r'^="([^"]*)"$'  # ="00123", how some exports keep leading
 _TO_CLEAN: Final = r"^['=]|\r|\x1a"
 
 
-def read_blocks(text: Text) -> Iterator[pl.DataFrame]:
-    """The records in blocks. Raises Refused with the row where a quote is opened and never closed."""
+def read_blocks(text: Text, findings: Any) -> Iterator[pl.DataFrame]:
+    """The records in blocks, their first columns if there are more than tables have.
+
+    Raises Refused with the row where a quote is opened and never closed.
+    """
     with text.open() as file:
         lines: Iterator[str] = iter(file)
         sample = list(islice(lines, SAMPLE_LINES))
@@ -39,7 +43,7 @@ def read_blocks(text: Text) -> Iterator[pl.DataFrame]:
         delimiter = hint.group(1) if hint else delimiter_of(sample)
         records = _records(chain(sample[1 if hint else 0 :], lines), delimiter)
         first = 1
-        for rows in _batches(records):
+        for rows in _batches(_narrowed(records, findings)):
             made = _block(first, rows)
             first += len(rows)
             if made.height:
@@ -77,6 +81,13 @@ def _records(lines: Iterator[str], delimiter: str) -> Iterator[list[str]]:
             yield record
     except csv.Error as error:
         raise Refused("csv-quote", row=row + 1) from error
+
+
+def _narrowed(records: Iterator[list[str]], findings: Any) -> Iterator[list[str]]:
+    for record in records:
+        if any(record[WIDEST:]):
+            findings.note("columns-cut")
+        yield record[:WIDEST]
 
 
 def _batches(records: Iterator[list[str]]) -> Iterator[list[list[str]]]:

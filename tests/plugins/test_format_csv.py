@@ -147,6 +147,17 @@ def test_a_cell_longer_than_any_is_a_cell(path: Path) -> None:
     assert rows_of(path)[2] == ["张三", "长" * 200_000]
 
 
+def test_of_rows_wider_than_any_table_the_first_columns_are_read_and_it_says_so(path: Path) -> None:
+    path.write_text("1" + ",1" * 2_000 + "\n", encoding="utf-8")
+    (sheet,) = Csv().sheets(path)
+    (block,) = sheet.blocks()
+    assert block.width == 2 + 2 * 2_000
+    assert sheet.noted() == ("columns-cut",)
+    path.write_text("1,2" + "," * 3_000 + "\n", encoding="utf-8")
+    assert rows_of(path) == {1: ["1", "2"]}
+    assert notes_of(path) == ()
+
+
 def test_a_control_character_that_a_system_let_through_makes_no_other_file_of_a_table(path: Path) -> None:
     path.write_text(TABLE.replace("张三", "张\x0b三") + "王五,13800000003,8000\r\n" * 9, encoding="gb18030")
     assert Csv().claims(path) is not None

@@ -27,11 +27,12 @@ Merge = tuple[int, int, int, int]
 _UTF8: Final = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml(?![^>]*encoding=(?!['\"][Uu][Tt][Ff]-?8))[^>]*\?>\s*)?<worksheet[\s>]"
 )
-_ROWS: Final = re.compile(rb"<sheetData(?: [^>]*)?(/?)>")
+# No < inside a tag: a long run of tags that never end would else be looked through again from each of them.
+_ROWS: Final = re.compile(rb"<sheetData(?: [^<>]*)?(/?)>")
 _MERGE: Final = re.compile(
-    rb'<(?:\w+:)?mergeCell\s[^>]*?ref="\$?([A-Z]{1,3})\$?(\d{1,7}):\$?([A-Z]{1,3})\$?(\d{1,7})"'
+    rb'<(?:\w+:)?mergeCell\s[^<>]*?ref="\$?([A-Z]{1,3})\$?(\d{1,7}):\$?([A-Z]{1,3})\$?(\d{1,7})"'
 )
-_HIDDEN_COLUMN: Final = re.compile(rb'<(?:\w+:)?col\s[^>]*hidden="(?:1|true)"')
+_HIDDEN_COLUMN: Final = re.compile(rb'<(?:\w+:)?col\s[^<>]*hidden="(?:1|true)"')
 
 
 def read_blocks(package: Package, part: SheetPart, painter: Painter, sheet: Sheet) -> Iterator[pl.DataFrame]:

@@ -24,6 +24,7 @@ _ANY: Final = re.compile(rb"<si>(.*?)</si>|<si/>", re.DOTALL)
 _PHONETIC: Final = re.compile(rb"<rPh\b.*?</rPh>", re.DOTALL)
 _TEXT: Final = re.compile(rb"<t(?: [^>]*)?>([^<]*)</t>")
 _ODD_TAG: Final = re.compile(rb"<\w+:|<\w+[\t\r\n]|\s>")
+_PAIRS: Final = ((b"<si>", b"</si>"), (b"<rPh", b"</rPh>"), (b"<t ", b">"))
 
 
 class _Odd(Exception):
@@ -84,7 +85,8 @@ def _quick(chunk: bytes) -> list[bytes]:
         raise _Odd
     found = _PLAIN.findall(chunk)
     if len(found) != count:
-        if _ODD_TAG.search(chunk):
+        # Tags that never end would be looked for again from each of them.
+        if _ODD_TAG.search(chunk) or any(chunk.count(b) > chunk.count(e) for b, e in _PAIRS):
             raise _Odd
         found = [_joined(match.group(1) or b"") for match in _ANY.finditer(chunk)]
     if len(found) != count:

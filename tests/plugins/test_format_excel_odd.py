@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from pathlib import Path
 from string import ascii_uppercase
 
@@ -96,3 +97,22 @@ def test_of_a_sheet_wider_than_any_table_the_first_columns_are_read_and_it_says_
     (sheet,) = sheets(write(tmp_path / "wide.xlsx", parts(f'{oddity}<row r="1">{row}</row>')))
     assert cells(sheet) == {(1, at): (str(at), "NUMBER") for at in range(2_000)}
     assert sheet.noted() == ("columns-cut",)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"strings": "<si>" * 300_000},
+        {"strings": "<si>" + "<rPh " * 300_000 + "</si>"},
+        {"before": "<sheetData " * 300_000},
+        {"after": "<mergeCell " * 300_000},
+        {"before": "<col " * 300_000},
+    ],
+)
+def test_tags_that_never_end_do_not_keep_the_reader(change: dict[str, str], tmp_path: Path) -> None:
+    """Looked through once they take a blink, looked through from each of them minutes."""
+    path = write(tmp_path / "long.xlsx", parts(THREE, **change))
+    began = time.process_time()
+    with pytest.raises(Refused):
+        first(path)
+    assert time.process_time() - began < 5

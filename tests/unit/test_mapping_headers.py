@@ -16,7 +16,7 @@ import pytest
 
 from loanhub.fields import FieldType
 from loanhub.readings.choices import choice_key
-from loanhub.services.intake.likeness import near
+from loanhub.services.intake.likeness import LONGEST, near
 from loanhub.services.intake.mapping import alias, known
 from loanhub.testing.numbers import cards, firm_code, mobiles, resident_ids
 from tests.unit.mapped import asked, plans, read_as, shipped_words
@@ -179,3 +179,11 @@ def test_of_planted_slips_none_is_read_as_another_field_and_most_are_read_or_ask
     print(f"read or asked: {worst:.0%} in the worst seed; of numbers and days {sure:.0%} read in all")
     assert worst >= 0.5
     assert sure >= 0.5
+
+
+def test_a_text_longer_than_any_header_is_not_looked_through() -> None:
+    words = shipped_words()
+    long = "客户姓名" + " " * LONGEST
+    assert known(words, long[:LONGEST]), "spaces say nothing"
+    assert not known(words, long)
+    assert near(words, long) == []

@@ -58,6 +58,8 @@ LEAST_LATIN: Final = 6
 """Characters a header must have for a slip in it to be told from another word."""
 
 
+LONGEST: Final = 1_000
+"""Characters of a header."""
 SLIP, SHORT, OTHER = "slip", "short", "other"
 """How two headers are apart: by a slip; by one in a header so short that it may be another word; or by a
 character in place of another, which in Chinese mostly is another word.
@@ -73,7 +75,12 @@ class Near:
 
 
 def spellings(header: str) -> list[str]:
-    """The comparison keys of a header: as it stands, then without what says nothing of its meaning."""
+    """The comparison keys of a header: as it stands, then without what says nothing of its meaning.
+
+    None of a text that is longer than any header: it is a note, and to look through it takes its time.
+    """
+    if len(header) > LONGEST:
+        return []
     plain = tidy(header)
     bare = MARKS.sub("", BRACKETS.sub("", tidy(NUMBERING.sub("", header))))
     found = [plain, BRACKETS.sub("", plain), bare, FILLERS.sub("", bare.translate(TRADITIONAL))]

@@ -54,7 +54,7 @@ def names_of(words: Words, *documents: Mapping[str, Any]) -> Names:
 
     @cache
     def told(header: str) -> bool:
-        return choice_key(header) in said or known(words, header)
+        return known(words, header) or (bool(said) and choice_key(header) in said)
 
     return Names(told, means)
 

@@ -299,6 +299,9 @@ def test_a_vault_taken_back_to_an_older_state_raises_the_alarm(
     restored = backed_up("restore", "latest", "--to", tmp_path / "out")  # better than nothing
     assert restored.code == 0
     assert [one["code"] for one in restored.told["warnings"]] == ["vault-rolled-back"]
+    flip(packs(backed_up)[0], 100)
+    came = backed_up("verify", "--read-data")  # the alarm is the graver of the two
+    assert (came.error, len(came.data["damaged"])) == ("vault-rolled-back", 1)
 
 
 def test_an_unknown_command_or_option_is_told_with_the_nearest(machine: Machine) -> None:

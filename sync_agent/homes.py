@@ -1,45 +1,43 @@
-"""LoanHub homes in a snapshot: where they will lie, and that they open held until somebody resumes them."""
+"""LoanHub homes in what is restored: each is held before its data is there, until somebody resumes it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from loanhub import Damaged, NotFound, hold
-from sync_agent.snapshots import Entry, Snapshot
-from sync_agent.snapshots.listings import Load, entries_of
-from sync_agent.snapshots.looking import entry_at
+from attrs import define, field
+
+from loanhub import hold
+from sync_agent.snapshots import Snapshot
 from sync_agent.status import moment_of
 from sync_agent.vault import Vault
 
-DEPTH: Final = 3
-"""Folders down to which a home is looked for: itself backed up, or the folder it lies in."""
+DATA: Final = "data"
+OF_A_HOME: Final = frozenset({"key-check", "loanhub.db"})
+"""Files in `data` without which no home works: who brings one of them back turns a home back in time."""
 
 
-def homes_in(vault: Vault, snapshot: Snapshot, inside: bytes = b"") -> list[Path]:
-    """Where homes lie in what `inside` names, relative to the target of a restore."""
-    top = entry_at(vault.load, snapshot, inside)
-    return list(_homes(vault.load, top, Path(), DEPTH)) if top.is_folder else []
+@define
+class Holding:
+    """Marks the homes that a restore meets as held; `homes` are those it met."""
 
+    vault: Vault
+    snapshot: Snapshot
+    homes: list[Path] = field(factory=list)
 
-def _homes(load: Load, folder: Entry, path: Path, depth: int) -> Iterator[Path]:
-    try:
-        inside = {entry.name: entry for entry in entries_of(load, folder.references)}
-    except (Damaged, NotFound):  # the restore names it
-        return
-    keys = inside.get(b"keys")
-    if b"loanhub.toml" in inside and keys is not None and keys.is_folder:
-        yield path
-        return
-    for name, entry in inside.items() if depth else ():
-        if entry.is_folder:
-            yield from _homes(load, entry, path / name.decode("utf-8", "surrogateescape"), depth - 1)
+    def meet(self, path: Path) -> None:
+        """A file is about to be restored to `path`."""
+        home = path.parent.parent
+        if path.name in OF_A_HOME and path.parent.name == DATA and home not in self.homes:
+            self.homes.append(home)
+            self._hold(home)
 
+    def end(self) -> None:
+        """Everything is restored: perhaps the marker of an older restore too, in the place of ours."""
+        for home in self.homes:
+            self._hold(home)
 
-def hold_all(vault: Vault, snapshot: Snapshot, homes: list[Path], target: Path) -> None:
-    """Marks the homes as held. Called before anything of them is written, and once more at the end."""
-    taken = moment_of(snapshot.started) or datetime.now(UTC)
-    for home in homes:
-        hold(target / home, vault=vault.id, snapshot=snapshot.id, taken=taken)
+    def _hold(self, home: Path) -> None:
+        taken = moment_of(self.snapshot.started) or datetime.now(UTC)
+        hold(home, vault=self.vault.id, snapshot=self.snapshot.id, taken=taken)

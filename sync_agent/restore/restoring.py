@@ -31,6 +31,7 @@ from sync_agent.vault import Vault
 _TELL: Final = 0.1
 _FOLDER_MODES: Final = 0o3777
 Tell = Callable[[Progress], object]
+Meet = Callable[[Path], object]
 
 
 @frozen
@@ -63,13 +64,15 @@ class Restored:
 
 
 def restore(
-    vault: Vault, snapshot: Snapshot, target: Path, wish: Wish | None = None, tell: Tell | None = None
-) -> Restored:
+    vault: Vault, snapshot: Snapshot, target: Path, wish: Wish | None = None, tell: Tell | None = None,
+    meet: Meet | None = None,
+) -> Restored:  # fmt: skip
     """Brings a snapshot back into `target`, which is made if need be. Every piece is proven by its id.
 
     Damaged, missing or unwritable files are problems in the answer; everything else is restored. `tell` hears
-    of the progress. Raises NotFound `snapshot-no-such-path`, Usage `snapshot-pattern-wrong`, OSError for the
-    target itself, and Busy `disk-full` and what the remote raises: then it is simply run again.
+    of the progress, `meet` of every file before it is written. Raises NotFound `snapshot-no-such-path`, Usage
+    `snapshot-pattern-wrong`, OSError for the target itself, and Busy `disk-full` and what the remote raises:
+    then it is simply run again.
     """
     wanted = wish or Wish()
     with saying_full(target.parent):
@@ -77,7 +80,7 @@ def restore(
     top = entry_at(vault.load, snapshot, wanted.inside)
     patterns = Patterns.of(wanted.include, wanted.exclude)
     expected = 0 if wish is not None else snapshot.counts.bytes
-    restorer = _Restorer(vault, patterns, expected, tell)
+    restorer = _Restorer(vault, patterns, expected, tell, meet)
     if wanted.inside and top.is_folder:
         restorer.dress_at_the_end(target, top)
     restorer.run(entries_of(vault.load, top.references) if top.is_folder else iter((top,)), target)
@@ -106,6 +109,7 @@ class _Restorer:
     patterns: Patterns
     expected: int
     tell: Tell | None
+    meet: Meet | None
     _counts: Counter[str] = field(factory=Counter, init=False)
     _problems: list[Problem] = field(factory=list, init=False)
     _way: list[_Folder] = field(factory=list, init=False)
@@ -220,6 +224,8 @@ class _Restorer:
 
     def _file(self, file: File, there: os.stat_result | None, writing: Writing) -> None:
         path, entry = file.path, file.entry
+        if self.meet is not None:
+            self.meet(path)
         if file.is_database and there is not None and has_users(path):
             self._fail("restore-in-use", path)
             return

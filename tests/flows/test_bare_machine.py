@@ -15,12 +15,13 @@ import pytest
 
 from loanhub import settings as settings_
 from loanhub.entities import Message
+from loanhub.holding import held_by
 from loanhub.institution import SystemClock
 from loanhub.keys import Keyring
 from loanhub.settings import FOLDERS, Home
 from loanhub.system import private_folder
 from loanhub.testing.servers import S3Server, seaweedfs
-from tests.flows.syncing import Machine, environment_of
+from tests.flows.syncing import Machine, environment_of, written
 from tests.flows.test_resume import at_work, customer, letters, loan
 from tests.unit.vaults import CHEAP
 
@@ -67,6 +68,36 @@ class Bare:
         )
         told = json.loads(came.stdout)
         return came.returncode, told["data"] or told
+
+
+@pytest.mark.parametrize(
+    ("wish", "held"),
+    [
+        ((), True),
+        (("--include", "office"), True),
+        (("--include", "loanhub.db"), True),
+        (("--path", "srv/branches/of/the/north/office"), True),
+        (("--include", "loanhub.toml"), False),
+        (("--exclude", "data"), False),
+    ],
+)
+def test_a_home_whose_data_comes_back_is_held_however_deep_it_lay(
+    wish: tuple[str, ...], held: bool, tmp_path: Path
+) -> None:
+    office = Path("branches/of/the/north/office")
+    files = dict.fromkeys(("data/key-check", "data/loanhub.db", "keys/keyring.json", "loanhub.toml"), "x")
+    written(tmp_path / "srv" / office, {**files, "data/held.json": "of an older restore"})
+    machine = Machine(tmp_path / "state", str(tmp_path / "vault"))
+    machine.init()
+    assert machine("backup", tmp_path / "srv").code == 0
+    back = tmp_path / "back"
+    home = back if "--path" in wish else back / "srv" / office
+    came = machine("restore", "latest", "--to", back, *wish)
+    assert (came.code, came.data["held"]) == (0, [str(home)] if held else [])
+    if held:
+        marked = held_by(Home(home))
+        assert marked is not None
+        assert (marked.snapshot, marked.vault) == (came.data["snapshot"], machine("status").data["vault"])
 
 
 def test_an_office_comes_back_held_and_sends_nothing_twice(server: S3Server, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from sync_agent.cli.outcome import DAMAGED, DONE, INCOMPLETE, Outcome
 from sync_agent.cli.session import Session
 from sync_agent.cli.showing import size
 from sync_agent.cli.told import Told
-from sync_agent.homes import hold_all, homes_in
+from sync_agent.homes import Holding
 from sync_agent.restore import Wish
 from sync_agent.restore import restore as bring_back
 from sync_agent.snapshots import Progress, snapshot_named
@@ -45,15 +45,14 @@ def restore(
     named = snapshot_named(vault, snapshot)
     before = _before(session, vault, folder) if safety and folder.exists() else None
     wish = Wish(include, exclude, os.fsencode(path)) if include or exclude or path else None
-    homes = [] if include else homes_in(vault, named, os.fsencode(path))
-    hold_all(vault, named, homes, folder)
+    holding = Holding(vault, named)
     with measured(session, "sync.meter.restore") as tell:
 
         def hear(progress: Progress) -> None:
             tell(progress.bytes, progress.expected)
 
-        came = bring_back(vault, named, folder, wish, hear)
-    hold_all(vault, named, homes, folder)
+        came = bring_back(vault, named, folder, wish, hear, holding.meet)
+    holding.end()
     data: dict[str, Any] = {
         "snapshot": named.id,
         "before": before,
@@ -63,7 +62,7 @@ def restore(
         "folders": came.folders,
         "links": came.links,
         "bytes": came.bytes,
-        "held": [str(folder / home) for home in homes],
+        "held": [str(home) for home in holding.homes],
         "problems": problems(session, came.problems),
     }
     facts = {**data, "bytes": size(came.bytes)}

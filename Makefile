@@ -31,8 +31,10 @@ cases: .venv/ready-test ## published numbers, from CASES=folder (tests/cases if 
 corpus: .venv/ready-test ## odd and hostile files, from CORPUS=folder: what becomes of each, and against what is kept
 	@$(PY) -m tests.corpus $(or $(CORPUS),$(error name a folder of files: make corpus CORPUS=folder))
 
-bench: .venv/ready-bench ## rows, CPU seconds, memory and waits of an intake, beside what else there is
+bench: .venv/ready-bench .venv/ready-peers ## intake, export and backups measured, beside what else there is
 	@$(PY) -m tests.bench --million
+	@printf '\nexport of 1,000,000 loans\n' && $(PY) -m tests.bench.export 1000000 loans
+	@printf '\nbackups\n' && $(PY) -m tests.bench.vault
 
 lock: | python ## write the lock files anew (UPGRADE=1 takes newer versions)
 	@test -n "$(UV)" || test -x .venv/bin/uv || { $(PYTHON) -m venv .venv && $(PY) -m pip install -q uv; }
@@ -40,6 +42,7 @@ lock: | python ## write the lock files anew (UPGRADE=1 takes newer versions)
 	$(call compile,requirements-demo.lock,--extra demo -c requirements.lock)
 	$(call compile,requirements-test.lock,--extra test -c requirements.lock)
 	$(call compile,requirements-bench.lock,--extra bench -c requirements.lock -c requirements-test.lock)
+	$(call compile,requirements-peers.lock,--extra peers -c requirements.lock -c requirements-test.lock -c requirements-bench.lock)
 
 clean: ## remove .venv and everything built; no institution's home is touched
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -53,8 +56,14 @@ clean: ## remove .venv and everything built; no institution's home is touched
 	$(call install,requirements-test.lock)
 .venv/ready-bench: requirements-bench.lock $(BUILD_FROM) | python
 	$(call install,requirements-bench.lock)
+# It exists as source only: where it cannot be built, the bench goes on without it.
+.venv/ready-peers: requirements-peers.lock | .venv/ready-bench
+	@echo "Building what $< names, to compare with ..."
+	@$(INSTALL_SOURCE) --require-hashes -r $< >.venv/peers.log 2>&1 && touch $@ \
+	  || echo "borgbackup was not built (.venv/peers.log says why); docs/performance.md names what it needs"
 
 ifdef UV
+INSTALL_SOURCE = $(UV) pip install -q --python $(PY)
 define install
 	@echo "Installing $(1) into .venv ..."
 	@test -x $(PY) || $(UV) venv -q --allow-existing --python "$(PYTHON)" .venv
@@ -63,6 +72,7 @@ define install
 	@touch $@
 endef
 else
+INSTALL_SOURCE = $(PY) -m pip install -q --disable-pip-version-check
 define install
 	@echo "Installing $(1) into .venv ..."
 	@$(PY) -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear .venv

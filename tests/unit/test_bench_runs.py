@@ -27,3 +27,16 @@ def test_the_bench_measures_a_small_intake_and_finds_everybody_in_it_again() -> 
     assert set(found.values()) == {200}
     assert re.search(r"CPU s, all processes +\d", said)
     assert re.search(r"loanhub --help +\d+ +\d+", said)
+
+
+def test_the_bench_of_backups_measures_and_compares_what_it_restores() -> None:
+    """The change of one page in a hundred adds little, and nothing changed adds next to nothing."""
+    bench = [sys.executable, "-m", "tests.bench.vault", "--small"]
+    said = subprocess.run(bench, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, timeout=120).stdout
+
+    shown = dict(re.findall(r"^ *(\S.*?) {2,}([\d.]+)$", said, re.MULTILINE))
+    data = int(re.findall(r"(\d+) MB of mixed data", said)[0])
+    assert data * 0.3 < float(shown["stored MB"]) < data
+    assert 0 < float(shown["added MB"]) < data * 0.1
+    steps = ("first backup", "nothing changed", "1 % of pages", "restore of all")
+    assert all(0 < float(shown[f"{step}, wall s"]) < 60 for step in steps)

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -40,15 +40,18 @@ class Storage:
 
 @contextmanager
 def storage(folder: Path) -> Iterator[Storage]:
-    """A server with its data in `folder`, or a folder in it where no server is installed."""
-    try:
-        with seaweedfs(folder) as server:
+    """A server with its data in `folder`, or a folder in it where no server is installed or none comes up."""
+    with ExitStack() as running:
+        try:
+            server = running.enter_context(seaweedfs(folder))
+        except (FileNotFoundError, TimeoutError):
+            place = Storage(str(folder / "vault"), {}, real=False)
+        else:
             told = server.settings()
             keys = {"AWS_ACCESS_KEY_ID": told["access_key"], "AWS_SECRET_ACCESS_KEY": told["secret_key"]}
             there = {"AWS_ENDPOINT_URL_S3": told["endpoint"], "AWS_DEFAULT_REGION": "us-east-1", **keys}
-            yield Storage(f"s3://{server.bucket()}/demo", there, real=True)
-    except FileNotFoundError:
-        yield Storage(str(folder / "vault"), {}, real=False)
+            place = Storage(f"s3://{server.bucket()}/demo", there, real=True)
+        yield place
 
 
 def back_up_and_restore(home: Path, lang: Lang, name: str) -> int:

@@ -31,8 +31,9 @@ from loanhub.keys import Keyring, Secret
 from loanhub.records import Query, to_entity
 from loanhub.services.intake.job import Incoming, Intake
 from loanhub.services.office.doctor import audit_whole, place_fit
-from loanhub.services.people.acts import FIND
+from loanhub.services.people.acts import FIND, REVEAL
 from loanhub.services.people.find import Find
+from loanhub.services.people.show import RevealCustomer
 from loanhub.services.reminders.acts import PLAN, PlanReminders
 from loanhub.services.reminders.job import send_all
 from loanhub.services.reminders.lease import LEASE, Lease
@@ -429,6 +430,7 @@ def test_what_else_was_done_since_is_listed_and_the_chain_goes_on(two_homes: tup
     old, new = two_homes
     with at_work(old) as office:
         office.put(evolve(customer(3), remark="谈妥了", version=1))
+        office.house.desk().do(REVEAL, RevealCustomer(3, ("mobile",), "回访"))
         office.send()
     with at_work(new, Clock(LATE)) as office:
         office.put(customer(9))  # done in the held home: the logs part before it
@@ -442,6 +444,31 @@ def test_what_else_was_done_since_is_listed_and_the_chain_goes_on(two_homes: tup
         assert last.counts["line"] == came.data["since"][0]["seq"] - 1
         assert "2026-06-10T04:00:00Z" in last.reason
         assert isinstance(refused(office.resume), NotFound)
+
+
+def test_a_disk_that_lost_some_of_its_bytes_tells_what_it_still_can(
+    two_homes: tuple[Path, Path], tmp_path: Path
+) -> None:
+    old, new = two_homes
+    with at_work(old) as office:
+        office.send()
+        reminded = letters(old)
+    database = old / "data" / "loanhub.db"
+    whole = database.read_bytes()
+    told = set()
+    for place in range(0, len(whole), len(whole) // 12):
+        database.write_bytes(whole[:place] + b"\0" * 5000 + whole[place + 5000 :])
+        copy = tmp_path / str(place)
+        shutil.copytree(new, copy)
+        with at_work(copy, Clock(LATE)) as office:
+            came = office.resume(old)
+            assert came.data is not None
+            told.add(came.data["evidence"])
+            office.send()
+            assert not {stem.rpartition("-")[2] for stem in letters(copy)} & {
+                stem.rpartition("-")[2] for stem in reminded
+            }
+    assert told == {"outbox", "letters"}
 
 
 def test_a_home_of_somebody_else_tells_nothing(two_homes: tuple[Path, Path], tmp_path: Path) -> None:

@@ -5,8 +5,7 @@ Everything it does may be done again: killed anywhere, the home is still held an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -28,7 +27,7 @@ from loanhub.jobs import Job, Progress
 from loanhub.kinds import Line
 from loanhub.services.intake.job import Intake
 from loanhub.services.intake.originals import Original, originals, take_again
-from loanhub.services.office.old_home import Past, edits, looking_back
+from loanhub.services.office.old_home import edits, looking_back
 from loanhub.services.office.resuming import RESUMED
 from loanhub.services.office.resuming import Resume as ResumeHome
 from loanhub.services.reminders.recovering import (
@@ -142,25 +141,40 @@ def _survey(session: Session, held: Held, request: Resume) -> Survey:
     if old is not None and not any((old / name).is_dir() for name in ("data", "letters", "archive")):
         raise NotFound("resume-from-missing", folder=str(old))
     letters = letters_in(house.home.root, *([old] if old is not None else []))
-    with ExitStack() as open_:
-        past = _past(session, old, open_)
-        outbox: Outbox | None = outbox_of(past.tx, past.fork) if past else None
-        evidence = "outbox" if outbox else "letters" if letters else "none"
-        found = originals(house, old, past.tx if past else None, past.fork if past else 0) if old else []
-        lines, broken = past.lines() if past else ([], 0)
-    fork = past.fork if past else 0
+    told = _told_by(session, old) if old is not None and (old / "data").is_dir() else None
+    if told is None:
+        found = tuple(originals(house, old, None)) if old is not None else ()
+        told = Told(None, found)
+    evidence = "outbox" if told.outbox else "letters" if letters else "none"
     # A clock that was behind when it was restored must not let through what was sent before.
-    until = max(held.restored, held.taken, *(line.at for line in lines)).astimezone(house.zone).date()
-    ask = Recover(until, letters, outbox)
-    return Survey(ask, evidence, tuple(found), fork, tuple(edits(lines)), broken)
+    moments = (held.restored, held.taken, *(line.at for line in told.lines))
+    until = max(moments).astimezone(house.zone).date()
+    since = tuple(edits(house, told.lines))
+    return Survey(
+        Recover(until, letters, told.outbox), evidence, told.originals, told.line, since, told.broken
+    )
 
 
-def _past(session: Session, old: Path | None, open_: ExitStack) -> Past | None:
-    """The lost home's records, if they can be read; else it is said why not."""
-    if old is None or not (old / "data").is_dir():
-        return None
+@frozen
+class Told:
+    """What the lost home's own records tell."""
+
+    outbox: Outbox | None
+    originals: tuple[Original, ...]
+    line: int = 0
+    lines: Sequence[Line] = ()
+    broken: int = 0
+
+
+def _told_by(session: Session, old: Path) -> Told | None:
+    """The lost home's records, if they can be read; else it is said why not. Raises PermissionError."""
     try:
-        return open_.enter_context(looking_back(session.house, old))
+        with looking_back(session.house, old) as past:
+            lines, broken = past.lines()
+            found = tuple(originals(session.house, old, past.tx, past.fork))
+            return Told(outbox_of(past.tx, past.fork), found, past.fork, lines, broken)
+    except PermissionError:  # what survives is not given up for the want of a right
+        raise
     except (Damaged, OSError) as error:
         reason = error.code if isinstance(error, LoanHubError) else type(error).__name__
         session.warn("resume-old-unreadable", reason=reason)

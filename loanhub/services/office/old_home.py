@@ -6,7 +6,7 @@ The old disk itself is only read. Where its log and ours part is found by their 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,16 +15,18 @@ from attrs import frozen
 
 from loanhub import audit
 from loanhub.errors import Usage
+from loanhub.files import need_space
 from loanhub.kinds import Line, ReadTx
 from loanhub.records import MOMENT
 from loanhub.settings import Home
+from loanhub.system import private_folder
 
 if TYPE_CHECKING:
     from loanhub.institution import Institution
 
 LEFT_OUT: Final = ("*-shm", "*.lock", "held.json", "told")
-RETURNING: Final = ("batch.", "mapping.", "remind.", "document.open")
-"""Beginnings of acts that are not listed: they come back with their files, or changed nothing."""
+RETURNING: Final = ("batch.", "mapping.", "remind.", "assess", "reindex")
+"""Beginnings of acts that are not listed: what they did comes back with the sheets, or is done anew."""
 
 
 @frozen
@@ -51,13 +53,14 @@ class Past:
 def looking_back(house: Institution, old: Path) -> Iterator[Past]:
     """The lost home at `old`, as far as its database can still be read.
 
-    Raises Usage("resume-another-home"), NotFound("database-key-unknown"), Damaged, Busy, OSError.
+    Raises Usage("resume-another-home"), NotFound("database-key-unknown"), Busy("disk-full"), Damaged, OSError
+    for the old disk.
     """
     if old.resolve() == house.home.root.resolve():
         raise Usage("resume-another-home")
     with house.scratch() as folder:
         copy = Home(folder / "old")
-        shutil.copytree(old / "data", copy / "data", ignore=shutil.ignore_patterns(*LEFT_OUT))
+        _copied(old / "data", private_folder(copy / "data"))
         store = house.store_of(copy)
         try:
             with house.store.reading() as ours, store.reading() as theirs:
@@ -69,9 +72,22 @@ def looking_back(house: Institution, old: Path) -> Iterator[Past]:
             store.close()
 
 
-def edits(lines: list[Line]) -> list[Line]:
-    """Of these lines those that a person must see to again: receipts, approvals, edits; all that was done."""
-    return [line for line in lines if line.outcome != "denied" and not line.act.startswith(RETURNING)]
+def _copied(data: Path, target: Path) -> None:
+    """The files of a database, as they lie there."""
+    files = [file for file in data.iterdir() if file.is_file() and not any(map(file.match, LEFT_OUT))]
+    need_space(target, sum(file.stat().st_size for file in files))
+    for file in files:
+        shutil.copyfile(file, target / file.name)
+
+
+def edits(house: Institution, lines: Sequence[Line]) -> list[Line]:
+    """Of these lines those that a person must see to again: receipts, approvals, edits; no mere looks."""
+    looks = {name for name, act in house.plugins.acts.items() if not act.writes}
+    return [
+        line
+        for line in lines
+        if line.outcome != "denied" and line.act not in looks and not line.act.startswith(RETURNING)
+    ]
 
 
 def values(line: Line) -> dict[str, object]:

@@ -44,16 +44,28 @@ def catalogue() -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for entry in sorted((files("loanhub_defaults") / "messages").iterdir(), key=lambda e: e.name):
         if entry.name.endswith(".toml"):
-            for code, words in tomllib.loads(entry.read_text(encoding="utf-8")).items():
+            for code, words in _topic(entry.name).items():
                 if code in found:
                     raise ValueError(f"message {code} stands twice, again in {entry.name}")
                 found[code] = words
     return found
 
 
+@cache
+def _topic(name: str) -> dict[str, dict[str, str]]:
+    """The messages of one file; none if there is no such file."""
+    entry = files("loanhub_defaults") / "messages" / name
+    return tomllib.loads(entry.read_text(encoding="utf-8")) if entry.is_file() else {}
+
+
+def _words(code: str) -> dict[str, str] | None:
+    """The words of a code. Many stand in the file of their first word, which is read without the others."""
+    return _topic(f"{code.partition('.')[0]}.toml").get(code) or catalogue().get(code)
+
+
 def render(code: str, lang: Lang, /, **facts: object) -> Message:
     """The message of `code` in `lang`; an unknown code shows itself rather than nothing."""
-    words = catalogue().get(code)
+    words = _words(code)
     if words is None:
         return Message(code, LoanHubError(code, **facts).__str__())
     return Message(code, _fill(words[lang], facts), _fill(words.get(f"hint_{lang}", ""), facts))

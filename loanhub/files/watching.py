@@ -13,14 +13,16 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Event
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen, mutable
 
-from loanhub.files.bell import Bell
 from loanhub.files.contents import torn_stream
 from loanhub.files.names import ignored, owner_file
 from loanhub.system import open_plain
+
+if TYPE_CHECKING:
+    from loanhub.files.bell import Bell
 
 PATIENCE: Final = 60.0
 _SHORTEST: Final = 0.1
@@ -182,6 +184,8 @@ def watch(
     often; with `polling` the system's events are not asked for (network shares, some containers). A
     folder that disappears is noticed, waited for, and looked through anew when it is back.
     """
+    from loanhub.files.bell import Bell
+
     settler, lost = Settler(settle=settle, patience=patience), set[Path]()
     with Bell([] if polling else folders) as bell:
         while not stop.is_set():

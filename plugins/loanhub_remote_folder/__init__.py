@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from loanhub import Misconfigured, RemoteKind, hookimpl
 
@@ -38,6 +37,8 @@ def open_folder(address: str, settings: Mapping[str, Any]) -> FolderRemote:
 
 def _path(address: str) -> Path:
     if address.startswith("file:"):
+        from urllib.request import url2pathname
+
         place = urlsplit(address)
         if "@" in place.netloc:
             raise Misconfigured("remote-address-secret")

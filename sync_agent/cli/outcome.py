@@ -6,13 +6,15 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
-from rich.console import Console
 
 from loanhub import LoanHubError, Message, say
 from sync_agent.cli.session import Session
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 DONE: Final = 0
 INCOMPLETE: Final = 3
@@ -72,6 +74,8 @@ def emit(session: Session, outcome: Outcome) -> int:
 
 def console(session: Session) -> Console:
     """Where tables are drawn."""
+    from rich.console import Console
+
     wide = {} if sys.stdout.isatty() else {"width": PIPE_WIDTH}
     return Console(no_color=not session.colour, highlight=False, soft_wrap=False, **wide)  # type: ignore[arg-type]
 

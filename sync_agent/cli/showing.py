@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from sync_agent.cli.session import Session
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def size(count: int) -> str:
@@ -47,6 +47,9 @@ def table(
     cells = [[str(cell) for cell in row] for row in rows]
 
     def show(shown: Console) -> None:
+        from rich.table import Table
+        from rich.text import Text
+
         drawn = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for name in columns:
             words = session.say(f"sync.column.{name}").text

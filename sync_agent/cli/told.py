@@ -7,9 +7,6 @@ from io import StringIO
 from typing import Final
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from sync_agent.cli.session import Session
 
@@ -106,6 +103,10 @@ def _table(title: str, lines: Lines) -> str:
 
 def folded(rows: Sequence[tuple[str, str]], *, indent: int = 0) -> str:
     """Two columns, the right one folded; Chinese characters are two cells wide."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     grid = Table.grid(padding=(0, 2, 0, 0), expand=False)
     left = max((Text(one).cell_len for one, _ in rows), default=0)
     if left:

@@ -14,7 +14,7 @@ from pyfastcdc import FastCDC
 
 from loanhub import Interrupted, open_plain
 from sync_agent.blobs import Blobs
-from sync_agent.pages import MAGIC, Connect, PageSource, fill, has_log
+from sync_agent.pages import MAGIC, Connect, PageSource, buffer, fill, has_log
 from sync_agent.snapshots.entries import CHANGED, DATABASE, Reference
 from sync_agent.snapshots.seen import is_settled, stamp_of
 
@@ -122,7 +122,7 @@ class Contents:
         rest = memoryview(b"")
         ended = False
         while not ended:
-            view = memoryview(bytearray(_BUFFER))
+            view = buffer(_BUFFER)
             view[: len(rest)] = rest
             filled = len(rest) + fill(stream, view[len(rest) :])
             ended = filled < len(view)

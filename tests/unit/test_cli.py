@@ -306,6 +306,14 @@ def test_help_loads_nothing_heavy_and_is_there_at_once() -> None:
     assert min(took) < 0.3
 
 
+def test_who_backs_up_waits_for_no_tables_and_no_network() -> None:
+    for_others = ("polars", "rich", "watchdog", "urllib.request", "boto3")
+    load = "import sys, sync_agent.cli.run, sync_agent.cli.commands.taking;"
+    look = f"{load} print([m for m in {for_others} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 @pytest.mark.parametrize("lang", LANGS)
 def test_help_names_every_command_with_a_sentence(lang: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help", "--lang", lang]) == 0

@@ -22,10 +22,10 @@ T = TypeVar("T")
 DriverError = driver.Error
 
 KEY_LENGTH: Final = 32
-PAUSE: Final = 0.005
-GLANCE: Final = 0.05
+PAUSE: Final = 0.002
+GLANCE: Final = 0.003
 """Seconds SQLite itself waits for a lock. We ask again and again: its own pauses grow to 0.1 s, and a
-writer that comes between the chunks of a long import would miss most gaps."""
+writer that comes between the chunks of a long import would miss most gaps, which are of some milliseconds."""
 
 SETTINGS: Final = (
     "synchronous = FULL",  # a commit that was answered survives a power cut

@@ -44,6 +44,12 @@ ASKED = 10
 """Chunks for which a source's past is asked at once: each time all of it is read."""
 SLICE = 50_000
 """Search keys a transaction."""
+WEIGHT = 4 << 20
+"""Bytes of them a transaction: pieces are few and heavy, and another writer waits meanwhile."""
+
+
+def _slice(keys: pl.DataFrame) -> int:
+    return max(min(SLICE, keys.height * WEIGHT // max(int(keys.estimated_size()), 1)), 1)
 
 
 @frozen
@@ -260,7 +266,7 @@ class Intake:
             whole = batch.chunks == 0  # nothing landed before a kill: this desk knows all keys
             records = desk.postponed if whole else desk.do(steps.MADE, steps.Of(batch.id))
             done = 0
-            for part in (part for some in sorted_keys(records) for part in some.iter_slices(SLICE)):
+            for part in (part for some in sorted_keys(records) for part in some.iter_slices(_slice(some))):
                 done += part.height
                 desk.do(steps.INDEX, steps.Index(batch.id, part, done))
                 yield Progress(done, 0, "indexing")

@@ -165,7 +165,7 @@ class Prepared:
         self.made["customer"].update(landed.people.values())
         self.made["loan"].update(landed.loans.values())
         for known, made in ((self.people, landed.people), (self.loans, landed.loans)):
-            known.update((key, made[key]) for key in again & made.keys())
+            known.update((key, id_) for key, id_ in made.items() if key in again)
         self.found.append(landed.problems)
         warned = int((landed.problems["severity"] == "warning").sum())
         for name, n in [*landed.counts.items(), ("warnings", warned)]:

@@ -25,6 +25,7 @@ TRIES: Final = 3
 _SEEDS: Final = 2**63 - 1
 """The chunker doubles its seed in 64 bits."""
 _BUFFER: Final = 8 * 1024 * 1024
+"""At least `MOST`: in less room a file would be cut elsewhere, or never."""
 
 
 @frozen(eq=False)
@@ -118,6 +119,7 @@ class Contents:
         return tuple(pieces)
 
     def _chunks(self, stream: BinaryIO) -> Iterator[memoryview]:
+        assert _BUFFER >= MOST, "the buffer holds less than the largest chunk"
         cutter = self._cutter()
         rest = memoryview(b"")
         ended = False

@@ -54,7 +54,12 @@ class Diff:
 
 @frozen
 class Test:
-    """One condition. `op`: eq ne lt le gt ge in null not_null prefix. `value` in stored form."""
+    """One condition. `op`: eq ne lt le gt ge in null not_null prefix. `value` in stored form.
+
+    Two more put questions together: `any` (its value is a tuple of tests of which one must hold; the field
+    is not looked at) and `within` (a REF to a record that answers the Query in `value` *now*, whatever
+    moment is asked of: its kind and conditions count).
+    """
 
     field: str
     op: str

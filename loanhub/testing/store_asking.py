@@ -266,6 +266,8 @@ class AskingSuite:
                 assert paged(past, Order("amount", down=True)) == [3, 1, 6, 4, 5, 2]
             with store.reading() as tx:
                 assert list(tx.find(Query("person", where))) == []
+                within = Test("id", "within", Query("person", where))  # asked of now, so there is none
+                assert list(tx.find(Query("person", (within,), as_of=after(5)))) == []
                 assert tx.columns(Query("person", where, as_of=after(5)))["id"].to_list() == [1, 3]
 
     # -- questions -------------------------------------------------------------------------------------
@@ -295,12 +297,24 @@ class AskingSuite:
             (Test("active", "eq", True), [1, 4]),
             (Test("active", "ne", True), [2, 3, 5, 6]),
             (Test("version", "eq", 1), [1, 2, 3, 4, 5, 6]),
+            (Test("", "any", (Test("amount", "eq", 0), Test("name", "prefix", "张三"))), [1, 2, 6]),
+            (Test("", "any", (Test("amount", "null"), Test("secret", "null"))), [2, 5, 6]),
+            (Test("", "any", ()), []),
+            (Test("amount", "within", Query("person", (Test("name", "eq", "张三"),))), []),
+            (Test("version", "within", Query("person", (Test("name", "eq", "张三"),))), [1, 2, 3, 4, 5, 6]),
+            (Test("id", "within", Query("person", (Test("amount", "ge", 0),))), [1, 3, 6]),
+            (Test("id", "within", Query("person", ())), [1, 2, 3, 4, 5, 6]),
         ]
         with self.store(tmp_path) as store:
             ages(store)
             with store.reading() as tx:
                 for test, ids in expected:
                     assert [r["id"] for r in tx.find(Query("person", (test,)))] == ids, test
+                nested = Test("id", "within", Query("person", (Test("", "any", (Test("born", "null"),)),)))
+                either = Test("", "any", (nested, Test("amount", "eq", 0)))
+                assert [r["id"] for r in tx.find(Query("person", (either, Test("id", "gt", 2))))] == [5, 6]
+                with raises(ValueError):
+                    list(tx.find(Query("person", (Test("id", "within", Query("nobody", ())),))))
                 both = (Test("active", "eq", True), Test("amount", "gt", 0))
                 assert [r["id"] for r in tx.find(Query("person", both))] == [1]
 

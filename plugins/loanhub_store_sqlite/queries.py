@@ -8,6 +8,7 @@ Names of tables and columns come from the schema and are checked against it; val
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -47,14 +48,18 @@ def quoted(*identifiers: str) -> str:
 
 
 def selection(
-    q: Query, table: Table, as_of: datetime | None = None, *also: Any, fields: tuple[str, ...] = ()
+    q: Query,
+    tables: Mapping[str, Table],
+    as_of: datetime | None = None,
+    *also: Any,
+    fields: tuple[str, ...] = (),
 ) -> Statement:
     """The statement that answers `q` with these columns (all when none is named); `also` is one more
     condition in SQL and its values.
 
-    Raises ValueError for a field or condition that does not exist.
+    Raises ValueError for a table, field or condition that does not exist.
     """
-    said = Statement()
+    said, table = Statement(), _table(tables, q.kind)
     for name in fields:
         _known(table, name)
     said.add(f"SELECT {quoted(*(fields or names(table)))} FROM")
@@ -64,7 +69,8 @@ def selection(
         said.add(quoted(table.name))
     said.add("WHERE 1")
     for test in q.where:
-        _condition(said, table, test)
+        said.add("AND")
+        _condition(said, table, test, tables)
     if also:
         said.add(*also)
     if q.search is not None:
@@ -84,6 +90,12 @@ def _past(said: Statement, table: Table, at: str) -> None:
     said.add(f"SELECT {fields} FROM history WHERE kind = ? AND at <= ? AND until > ?)", table.name, at, at)
 
 
+def _table(tables: Mapping[str, Table], kind: str) -> Table:
+    if kind not in tables:
+        raise ValueError(f"the store keeps no {kind}")
+    return tables[kind]
+
+
 def _known(table: Table, name: str) -> str:
     if name not in names(table):
         raise ValueError(f"{table.name} has no column {name}")
@@ -96,20 +108,43 @@ COMPARED: Final = {"eq": "IS", "ne": "IS NOT", "lt": "<", "le": "<=", "gt": ">",
 """`eq` and `ne` know NULL as a value, as Python knows None; no NULL is less or greater than anything."""
 
 
-def _condition(said: Statement, table: Table, test: Test) -> None:
+def _condition(said: Statement, table: Table, test: Test, tables: Mapping[str, Table]) -> None:
+    if test.op == "any":
+        _either(said, table, test.value, tables)
+        return
     column = _known(table, test.field)
     if test.op in COMPARED:
-        said.add(f"AND {column} {COMPARED[test.op]} ?", plain(test.value))
+        said.add(f"{column} {COMPARED[test.op]} ?", plain(test.value))
     elif test.op == "null":
-        said.add(f"AND {column} IS NULL")
+        said.add(f"{column} IS NULL")
     elif test.op == "not_null":
-        said.add(f"AND {column} IS NOT NULL")
+        said.add(f"{column} IS NOT NULL")
     elif test.op == "prefix":
         _prefix(said, column, test.value)
     elif test.op == "in":
         _among(said, column, [plain(value) for value in test.value])
+    elif test.op == "within":
+        _within(said, column, test.value, tables)
     else:
         raise ValueError(f"no condition {test.op}")
+
+
+def _either(said: Statement, table: Table, tests: tuple[Test, ...], tables: Mapping[str, Table]) -> None:
+    said.add("(0")
+    for test in tests:
+        said.add("OR")
+        _condition(said, table, test, tables)
+    said.add(")")
+
+
+def _within(said: Statement, column: str, q: Query, tables: Mapping[str, Table]) -> None:
+    """Ids of the records that answer another question now, whatever moment this one is asked of."""
+    table = _table(tables, q.kind)
+    said.add(f"{column} IN (SELECT id FROM {quoted(table.name)} WHERE 1")
+    for test in q.where:
+        said.add("AND")
+        _condition(said, table, test, tables)
+    said.add(")")
 
 
 def _among(said: Statement, column: str, values: list[Any]) -> None:
@@ -118,14 +153,15 @@ def _among(said: Statement, column: str, values: list[Any]) -> None:
     listed = [value.hex() if isinstance(value, bytes) else value for value in values if value is not None]
     read = "unhex(value)" if bytes_asked else "value"
     or_null = f" OR {column} IS NULL" if None in values else ""
-    said.add(f"AND ({column} IN (SELECT {read} FROM json_each(?)){or_null})", json.dumps(listed))
+    said.add(f"({column} IN (SELECT {read} FROM json_each(?)){or_null})", json.dumps(listed))
 
 
 def _prefix(said: Statement, column: str, prefix: str) -> None:
     """A range that an index can serve, which LIKE cannot."""
-    said.add(f"AND {column} >= ?", prefix)
+    said.add(f"({column} >= ?", prefix)
     if (end := behind(prefix)) is not None:
         said.add(f"AND {column} < ?", end)
+    said.add(")")
 
 
 def behind(prefix: str) -> str | None:
@@ -140,6 +176,7 @@ def behind(prefix: str) -> str | None:
 def _search(said: Statement, probe: Probe) -> None:
     said.add(f"AND id IN (SELECT id FROM {SEARCH_KEY} WHERE 1")
     if probe.prefix:
+        said.add("AND")
         _prefix(said, "token", probe.token)
     else:
         said.add("AND token = ?", probe.token)

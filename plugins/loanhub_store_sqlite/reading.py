@@ -92,7 +92,7 @@ class Reading:
     def _ask(self, q: Query, fields: tuple[str, ...] = ()) -> sqlite3.Cursor:
         self.check()
         as_of = self.as_of if q.as_of is None else q.as_of
-        said = selection(q, self._table(q.kind), as_of, fields=fields)
+        said = selection(q, self.tables, as_of, fields=fields)
         return self.session.run(said.sql, said.values)
 
     def _table(self, kind: str) -> Table:

@@ -187,7 +187,7 @@ class Writing(Reading):
         if not table.kept or not set(LEASED) <= set(values.names(table)):
             raise ValueError(f"{kind} cannot be leased: it has no {' and '.join(LEASED)}")
         due = "AND state = 'pending' AND (lease_until IS NULL OR lease_until < ?)"
-        said = selection(Query(kind, limit=n), table, None, due, values.stamp(now))
+        said = selection(Query(kind, limit=n), self.tables, None, due, values.stamp(now))
         rows = self.session.run(said.sql, said.values).fetchall()
         place = values.names(table).index("lease_until")
         pairs = []

@@ -295,7 +295,7 @@ def test_an_index_serves_names_pages_and_search_keys(store: SqliteStore) -> None
     ]
     with store.reading() as tx:
         for q in asked:
-            said = selection(q, SCHEMA.table(q.kind))
+            said = selection(q, {q.kind: SCHEMA.table(q.kind)})
             plan = tx.session.run(f"EXPLAIN QUERY PLAN {said.sql}", said.values).fetchall()
             scans = [
                 text for *_, text in plan if text.startswith(f"SCAN {q.kind}") or "SCAN search_key" in text
@@ -310,7 +310,7 @@ def test_the_pieces_of_some_blocks_are_read_by_their_key(tmp_path: Path) -> None
     store = open_store(tmp_path, KEY)
     store.migrate(schema())
     with store.reading() as tx:
-        said = selection(Query("piece", some), schema().table("piece"))
+        said = selection(Query("piece", some), {"piece": schema().table("piece")})
         plan = tx.session.run(f"EXPLAIN QUERY PLAN {said.sql}", said.values).fetchall()
     store.close()
     assert [text for *_, text in plan if "piece" in text] == [

@@ -43,16 +43,14 @@ class DeskBooks(Books):
         """The books of a house over a transaction, for a principal, at this moment."""
         now = house.clock.now()
         offered = Offered(house.plugins.rules, house.plugins.channels)
-        today = now.astimezone(house.zone).date()
-        return cls(who, now, today, house.dictionary, house.settings, offered, house, tx, View(who))
+        today, view = now.astimezone(house.zone).date(), View(who, house.dictionary)
+        return cls(who, now, today, house.dictionary, house.settings, offered, house, tx, view)
 
     def get(self, kind: type[Kept], key: int) -> Kept:
-        """The record, opened. Raises NotFound("no-record")."""
-        record = self._tx.get(kind.KIND, key)
-        if record is None:
-            raise NotFound("no-record", kind=kind.KIND, id=key)
-        entity = to_entity(kind.KIND, opened(kind.KIND, record, self._house.field_keys))
-        return cast("Kept", entity)
+        """The record, opened. Raises NotFound("no-record"), also for one out of the principal's scope."""
+        for entity in self.find(Query(kind.KIND, (Test("id", "eq", key),))):
+            return cast("Kept", entity)
+        raise NotFound("no-record", kind=kind.KIND, id=key)
 
     def find(self, q: Query) -> Iterator[Entity]:
         """Matching records, narrowed to what the principal may see."""

@@ -20,7 +20,7 @@ from loanhub.entities import Pending as Wish
 from loanhub.entities import Sequence as IdSequence
 from loanhub.kinds import Head, Line, WriteTx
 from loanhub.policy import View
-from loanhub.records import Columns, Diff, Record, columns_of, seal
+from loanhub.records import BESIDE, Columns, Diff, Record, columns_of, seal
 from loanhub.review import review
 from loanhub.schema import DERIVED
 
@@ -34,8 +34,6 @@ HOUSE_KINDS: Final = frozenset(
 """Kinds of the house itself: the act's own permission is enough to write them."""
 LISTED: Final = 20
 """Ids an audit line names; of more it gives the counts only."""
-BESIDE: Final = ("_blind", "_tail")
-"""Endings of the columns that stand beside a sealed field."""
 
 
 @define
@@ -78,7 +76,7 @@ class Commit:
 
     def _reviewed(self, facts: Facts[Any]) -> list[Entity | Columns]:
         """The puts with changes of reviewed fields taken out, and those changes as wishes that wait."""
-        view = View(self.desk.who)
+        view = View(self.desk.who, self.desk.house.dictionary)
         found: list[Entity | Columns] = []
         for columns in as_columns(facts.puts):
             if columns.kind not in HOUSE_KINDS:

@@ -57,7 +57,7 @@ class Desk:
         answer `Asked` (a second person is needed) or `Repeated` (the key was seen before) instead.
         Raises NotAllowed (logged as a denial), what the act raises, Busy or Stale from the store.
         """
-        view = View(self.who)
+        view = View(self.who, self.house.dictionary)
         self._allow(view, act)
         if not act.writes:
             return self._read(view, act, request)

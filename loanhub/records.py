@@ -206,6 +206,9 @@ def plain_schema(kind: str) -> dict[str, Any]:
 
 TAIL: Final = 4
 
+BESIDE: Final = ("_blind", "_tail")
+"""Endings of the columns that stand beside a sealed field."""
+
 
 def seal(columns: Columns, keys: FieldKeys) -> Columns:
     """Sealed fields replaced by ciphertext, blind index and tail; ids must be set (they are bound in)."""

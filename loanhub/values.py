@@ -28,7 +28,7 @@ from loanhub.identifiers import (
     read_uscc,
     read_wechat,
 )
-from loanhub.policy import mask
+from loanhub.policy import Said
 from loanhub.readings import Reading, refused, tidy
 from loanhub.readings.amounts import read_amount
 from loanhub.readings.choices import ChoiceList, choice_key, choice_lists, shipped_choices, shipped_document
@@ -314,7 +314,7 @@ def refuse_taken(books: Books, customer: Customer) -> None:
 
 @frozen
 class Change:
-    """One field of a change that waits: what it is now and what it should be, masked where sensitive."""
+    """One field of a change that waits: what it is now and what it should be, as the reader may see it."""
 
     field: str
     before: Any
@@ -327,21 +327,9 @@ def changes_in(pending: Pending, record: Entity) -> tuple[Change, ...]:
     return tuple(
         Change(
             known[name].path,
-            mask(known[name], getattr(record, name)),
-            mask(known[name], lived(known[name], wanted)),
+            Said(known[name].path, getattr(record, name)),
+            Said(known[name].path, lived(known[name], wanted)),
         )
         for name, wanted in pending.request.items()
         if name in known
     )
-
-
-def covered(books: Books, entity: E) -> E:
-    """The entity with its custom fields as they may be shown: in living form, sensitive ones masked."""
-    extra: Mapping[str, Any] = getattr(entity, "extra", {})
-    if not extra:
-        return entity
-    shown = {}
-    for name, value in extra.items():
-        about = books.dictionary.get(f"{entity.KIND}.{name}")
-        shown[name] = mask(about, lived(about, value)) if about is not None and about.custom else value
-    return attrs.evolve(entity, extra=shown)  # type: ignore[call-arg]

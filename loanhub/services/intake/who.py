@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import polars as pl
 
 from loanhub.acts import Books
+from loanhub.policy import Scope
 from loanhub.records import Order, Query, Test
 from loanhub.schema import SEARCH_KEY
 from loanhub.searching import LONGEST, blind_token
@@ -349,18 +350,26 @@ def _reject_forbidden(landing: Landing) -> None:
                 "not-yours-kind",
                 f"{kind}.{_first(landing, kind)}",
             )
-    if who.scope == "all" or landing.rows.is_empty():
+    if who.scope.everything or landing.rows.is_empty():
         return
-    branch = who.scope.removeprefix("branch:")
-    if "customer.branch" in landing.rows.columns:
-        named = landing.rows["customer.branch"]
-        landing.reject((named != branch).fill_null(value=False), "not-yours-branch", "customer.branch")
+    told = [p for p in ("customer.branch", "customer.manager") if p in landing.rows.columns]
+    if told:
+        named = landing.rows.select(told).rename(lambda path: path.removeprefix("customer."))
+        said = named.select(pl.any_horizontal(pl.all().is_not_null())).to_series()
+        landing.reject(said & ~_within(who.scope, named), "not-yours-branch", told[0])
     if "#customer" in landing.rows.columns and landing.rows["#customer"].null_count() < landing.rows.height:
         ids = landing.rows["#customer"].drop_nulls()
-        known = _by_ids(landing.books, "customer", ids, ["branch"])
-        mine = known.filter(pl.col("branch") == branch)["id"]
+        known = _by_ids(landing.books, "customer", ids, ["branch", "manager"])
+        mine = known.filter(_within(who.scope, known))["id"]
         foreign = landing.rows["#customer"].is_not_null() & ~landing.rows["#customer"].is_in(mine.implode())
         landing.reject(foreign, "not-yours-branch", "customer.branch")
+
+
+def _within(scope: Scope, frame: pl.DataFrame) -> pl.Series:
+    """Which rows with a branch or a manager are within the scope."""
+    names = {"branch": scope.branches, "manager": scope.managers}
+    tests = [pl.col(n).is_in(sorted(names[n])).fill_null(value=False) for n in names if n in frame.columns]
+    return frame.select(pl.any_horizontal(tests)).to_series()
 
 
 def _first(landing: Landing, kind: str) -> str:

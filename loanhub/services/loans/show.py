@@ -21,7 +21,7 @@ from loanhub.entities import (
 from loanhub.errors import NotFound, Usage
 from loanhub.records import Order, Probe, Query, Test
 from loanhub.searching import LONGEST, normal
-from loanhub.values import covered, moment_of
+from loanhub.values import moment_of
 
 NUMBERS: Final = ("loan_no", "contract_no", "application_no")
 """By which a loan is called, the surest first."""
@@ -66,7 +66,7 @@ def show(books: Books, request: ShowLoan) -> Facts[LoanFile]:
     borrower = _borrower(books, loan, as_of)
     mine = Test("loan_id", "eq", loan.id)
     answer = LoanFile(
-        covered(books, loan),
+        loan,
         borrower.id,
         borrower.name,
         None if loan.live else loan.stated_on,

@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 from loanhub.acts import Books
 from loanhub.entities import ENTITIES, Customer, Entity
 from loanhub.fields import fields_of
-from loanhub.policy import mask
+from loanhub.policy import Said
 from loanhub.records import lived
 
 OWNER: Final = "customer_id"
@@ -82,6 +82,4 @@ def path(name: str) -> str:
 
 def _shown(books: Books, name: str, value: Any) -> Any:
     about = books.dictionary.get(path(name))
-    if about is None:
-        return value
-    return mask(about, lived(about, value) if about.custom else value)
+    return Said(path(name), lived(about, value) if about is not None and about.custom else value)

@@ -11,7 +11,7 @@ from loanhub.entities import CreditRecord, Document
 from loanhub.errors import NotFound, Usage
 from loanhub.records import Test
 from loanhub.services.people.person import Saved, customer_of, open_customer
-from loanhub.values import covered, read_fields, typed_texts
+from loanhub.values import read_fields, typed_texts
 
 
 @frozen
@@ -73,5 +73,5 @@ def show(books: Books, request: ShowCredit) -> Facts[CreditHistory]:
     customer = customer_of(books, request.customer)
     found = books.listed(CreditRecord, Test("customer_id", "eq", customer.id))
     found.sort(key=lambda c: (c.report_date or date.min, c.id), reverse=True)
-    records = tuple(covered(books, record) for record in found)
+    records = tuple(found)
     return Facts(CreditHistory(customer.id, customer.name, records), about=f"customer:{customer.id}")

@@ -26,7 +26,7 @@ from loanhub.records import Order, Probe, Query, Test, lived
 from loanhub.searching import LONGEST, normal
 from loanhub.services.people.followups import quiet
 from loanhub.services.people.person import customer_of
-from loanhub.values import Change, changes_in, covered, moment_of
+from loanhub.values import Change, changes_in, moment_of
 
 LAST: Final = 10
 """Follow-ups shown with a customer."""
@@ -101,9 +101,9 @@ def show(books: Books, request: ShowCustomer) -> Facts[CustomerFile]:
     latest = Order("time", down=True)
     followed = books.listed(FollowUp, mine, order=latest, limit=LAST, as_of=as_of)
     answer = CustomerFile(
-        covered(books, customer),
+        customer,
         tuple(books.listed(Relation, mine, as_of=as_of)),
-        tuple(covered(books, loan) for loan in loans),
+        tuple(loans),
         _credit(books, customer, as_of),
         _rating(books, customer, as_of),
         tuple(quiet(one) for one in followed),
@@ -119,8 +119,7 @@ def show(books: Books, request: ShowCustomer) -> Facts[CustomerFile]:
 
 def _credit(books: Books, customer: Customer, as_of: datetime | None) -> CreditRecord | None:
     known = books.listed(CreditRecord, Test("customer_id", "eq", customer.id), as_of=as_of)
-    last = max(known, key=lambda c: (c.report_date or date.min, c.id), default=None)
-    return None if last is None else covered(books, last)
+    return max(known, key=lambda c: (c.report_date or date.min, c.id), default=None)
 
 
 def _rating(books: Books, customer: Customer, as_of: datetime | None) -> Graded | None:

@@ -13,7 +13,7 @@ from attrs import field, frozen
 from loanhub.acts import Act, Books, Facts
 from loanhub.errors import NotAllowed, Usage
 from loanhub.fields import Field, FieldType
-from loanhub.policy import ALL, MASKS, maskable
+from loanhub.policy import MASKS, maskable
 from loanhub.readings import tidy
 from loanhub.records import Cursor, Order, Query, Test, dtype, stored
 from loanhub.services.sheets.columns import in_order, own_paths
@@ -290,7 +290,7 @@ def _beside(books: Books, plan: Plan, frame: pl.DataFrame, kind: str) -> pl.Data
         columns.append(values.alias(path))
     if kind == "loan" and "%customer" not in frame.columns:
         columns.append(found["customer_id"].alias("%customer"))
-    seen = kind == "customer" and books.who.scope != ALL
+    seen = kind == "customer" and not books.who.scope.everything
     return frame.join(pl.DataFrame(columns), on=link, how="inner" if seen else "left", maintain_order="left")
 
 

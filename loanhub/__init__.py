@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from loanhub.acts import Act, Books, Facts, param
+    from loanhub.audit import Head, Line
     from loanhub.cli.faults import usage_of
     from loanhub.cli.unlocking import kept_secret
     from loanhub.entities import (
@@ -70,9 +71,7 @@ if TYPE_CHECKING:
         Delivery,
         Fault,
         Format,
-        Head,
         Letter,
-        Line,
         Outcome,
         Remote,
         RemoteKind,
@@ -221,6 +220,7 @@ __all__ = [
 
 _ROOMS = {
     "acts": "Act Books Facts param",
+    "audit": "Head Line",
     "cli.faults": "usage_of",
     "cli.unlocking": "kept_secret",
     "entities": "Collateral CreditRecord Customer Document Entity FollowUp Instalment Loan Receipt Relation",
@@ -233,7 +233,7 @@ _ROOMS = {
     "keys": "DamagedSlot Keyring Place SealKey Secret VaultObject bind new_key_file new_recovery_key "
     "new_signing_key new_vault_object open_sealed public_key read_key_file read_vault_object seal sign "
     "signed_by vault_object",
-    "kinds": "VAULT_MARKER Backup Capabilities Channel Delivery Fault Format Head Letter Line Outcome Remote "
+    "kinds": "VAULT_MARKER Backup Capabilities Channel Delivery Fault Format Letter Outcome Remote "
     "RemoteKind Rule RuleMeta Store StoreKind Stored",
     "plugins": "Plugins",
     "records": "Columns Cursor Diff Order Probe Query Record Test",

@@ -25,7 +25,8 @@ from loanhub.policy import Permission, Principal
 from loanhub.records import Columns, Order, Query, Test
 
 if TYPE_CHECKING:
-    from loanhub.kinds import Channel, Line, Rule
+    from loanhub.audit import Line
+    from loanhub.kinds import Channel, Rule
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")

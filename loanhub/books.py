@@ -10,11 +10,12 @@ import polars as pl
 from attrs import define, evolve, field
 
 from loanhub.acts import Books, Kept, Offered
+from loanhub.audit import Line
 from loanhub.entities import Batch, Entity, Statement
 from loanhub.entities import Sequence as IdSequence
 from loanhub.errors import NotFound
 from loanhub.fields import Dictionary
-from loanhub.kinds import Line, ReadTx
+from loanhub.kinds import ReadTx
 from loanhub.policy import Principal, View
 from loanhub.records import Query, Record, Test, opened, to_entity
 from loanhub.settings import Settings, config

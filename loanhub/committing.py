@@ -14,11 +14,12 @@ from attrs import define, evolve, field
 
 from loanhub import audit, searching
 from loanhub.acts import Act, Facts
+from loanhub.audit import Head, Line
 from loanhub.books import DeskBooks
 from loanhub.entities import KINDS, Entity
 from loanhub.entities import Pending as Wish
 from loanhub.entities import Sequence as IdSequence
-from loanhub.kinds import Head, Line, WriteTx
+from loanhub.kinds import WriteTx
 from loanhub.policy import View
 from loanhub.records import BESIDE, Columns, Diff, Record, columns_of, seal
 from loanhub.review import review
@@ -58,7 +59,7 @@ class Commit:
                 puts.append(IdSequence(id=number, name=f"done:{key}", next=line))
             for columns in [*as_columns(puts), *columns_of(self._sequences())]:
                 self._put(columns, line)
-            return [line_of(head, evolve(self.entry(facts), outcome=outcome))]
+            return [audit.link(head, evolve(self.entry(facts), outcome=outcome))]
 
         self.tx.append(make)
 
@@ -160,23 +161,3 @@ def as_columns(puts: Sequence[Entity | Columns]) -> list[Columns]:
         else:
             loose.append(put)
     return [*found, *columns_of(loose)]
-
-
-def line_of(head: Head, entry: audit.Entry) -> Line:
-    """The line that continues the log behind `head`."""
-    values = audit.values_of(head.seq + 1, entry)
-    return Line(
-        seq=head.seq + 1,
-        at=entry.at,
-        who=str(values["who"]),
-        role=entry.who.role,
-        via=entry.who.via,
-        act=entry.act,
-        object=str(values["object"]),
-        fields=tuple(sorted(entry.fields)),
-        reason=str(values["reason"]),
-        outcome=entry.outcome,
-        counts=dict(entry.counts),
-        previous=head.hash,
-        hash=audit.digest(values, head.hash),
-    )

@@ -17,7 +17,7 @@ from attrs import asdict, define, evolve, field, frozen
 from loanhub import audit
 from loanhub.acts import Act, Asked, Facts
 from loanhub.books import DeskBooks
-from loanhub.committing import Commit, line_of
+from loanhub.committing import Commit
 from loanhub.entities import Pending
 from loanhub.entities import Sequence as IdSequence
 from loanhub.errors import NotAllowed
@@ -93,7 +93,7 @@ class Desk:
         except NotAllowed:
             with self.house.store.writing() as tx:
                 entry = audit.Entry(self.house.clock.now(), self.who, act.name, outcome="denied")
-                tx.append(lambda head: [line_of(head, entry)])
+                tx.append(lambda head: [audit.link(head, entry)])
             self._tell()
             raise
 
@@ -103,7 +103,7 @@ class Desk:
                 books = DeskBooks.over(self.house, tx, self.who)
                 facts = act.decide(books, request)
                 entry = Commit(self, tx, books, act).entry(facts)
-                tx.append(lambda head: [line_of(head, entry)])
+                tx.append(lambda head: [audit.link(head, entry)])
             self._tell()
         else:
             with self.house.store.reading() as read:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from loanhub.acts import Act
+    from loanhub.audit import Line
     from loanhub.fields import Field
-    from loanhub.kinds import Backup, Channel, Fault, Format, Line, RemoteKind, Rule, StoreKind
+    from loanhub.kinds import Backup, Channel, Fault, Format, RemoteKind, Rule, StoreKind
 
 PROJECT = "loanhub"
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 import attrs
 from attrs import frozen
 
+from loanhub.audit import Head, Line
+
 if TYPE_CHECKING:  # who only backs up waits for none of these
     import polars as pl
 
@@ -143,33 +145,6 @@ class Channel(Protocol):
 
     def send(self, letter: Letter, *, home: Path, settings: Mapping[str, Any]) -> Delivery:
         """Deliver one message."""
-
-
-@frozen
-class Head:
-    """The end of a log: the sequence number and hash of its last line (0 and 32 zero bytes when empty)."""
-
-    seq: int
-    hash: bytes
-
-
-@frozen
-class Line:
-    """One line of the audit log, linked to the one before."""
-
-    seq: int
-    at: datetime
-    who: str
-    role: str
-    via: str
-    act: str
-    object: str
-    fields: tuple[str, ...]
-    reason: str
-    outcome: str
-    counts: Mapping[str, int]
-    previous: bytes
-    hash: bytes
 
 
 class ReadTx(Protocol):

@@ -24,7 +24,8 @@ from loanhub.errors import LoanHubError
 
 if TYPE_CHECKING:
     from loanhub.acts import Act
-    from loanhub.kinds import Backup, Channel, Format, Line, RemoteKind, Rule, StoreKind
+    from loanhub.audit import Line
+    from loanhub.kinds import Backup, Channel, Format, RemoteKind, Rule, StoreKind
 
 R = TypeVar("R")
 

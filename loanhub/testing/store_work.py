@@ -16,7 +16,8 @@ from typing import Any, Final
 import polars as pl
 from attrs import frozen
 
-from loanhub.kinds import Head, Line, Store, StoreKind, WriteTx
+from loanhub.audit import Head, Line
+from loanhub.kinds import Store, StoreKind, WriteTx
 from loanhub.records import META, Columns, Order, Query, Record
 from loanhub.schema import SEARCH_KEY, Column, Schema, Table
 

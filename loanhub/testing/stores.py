@@ -14,8 +14,8 @@ from pathlib import Path
 
 import polars as pl
 
+from loanhub.audit import Head
 from loanhub.errors import Busy, LoanHubError, Misconfigured
-from loanhub.kinds import Head
 from loanhub.records import Columns, Query, Test
 from loanhub.testing.store_asking import ages, raises
 from loanhub.testing.store_searching import SearchingSuite

@@ -28,7 +28,9 @@ Row = tuple[Any, ...]
 STRIDE: Final = 500
 """Rows fetched at once while a find streams."""
 
-LINE: Final = "seq, at, who, role, via, act, object, fields, reason, outcome, counts, previous, hash"
+LINE: Final = (
+    "seq, at, who, role, via, act, object, fields, reason, outcome, counts, previous, hash, session, address"
+)
 
 
 @define(eq=False)
@@ -113,7 +115,8 @@ class Reading:
 
 
 def _line(row: Row) -> Line:
-    seq, at, who, role, via, act, about, fields, reason, outcome, counts, previous, digest = row
+    seq, at, who, role, via, act, about, fields, reason, outcome, counts, previous, digest, *beside = row
+    session, address = beside
     return Line(
         seq=seq,
         at=values.moment(at),
@@ -128,4 +131,6 @@ def _line(row: Row) -> Line:
         counts=json.loads(counts),
         previous=previous,
         hash=digest,
+        session=session,
+        address=address,
     )

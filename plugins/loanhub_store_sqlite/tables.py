@@ -173,5 +173,10 @@ def _own_tables(tools: Database) -> None:
         )
 
 
-OWN_STEPS: Final[dict[int, Callable[[Database], None]]] = {1: _own_tables}
+def _sign_ins(tools: Database) -> None:
+    for name in ("session", "address"):
+        tools.execute(f"ALTER TABLE audit ADD COLUMN {name} TEXT NOT NULL DEFAULT ''")
+
+
+OWN_STEPS: Final[dict[int, Callable[[Database], None]]] = {1: _own_tables, 2: _sign_ins}
 """The store's own tables, by the number of the step that makes them."""

@@ -31,7 +31,7 @@ TOGETHER: Final = 250
 HISTORY: Final = (
     "INSERT INTO history (kind, id, version, at, until, line, gone, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
-AUDIT: Final = f"INSERT INTO audit ({LINE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+AUDIT: Final = f"INSERT INTO audit ({LINE}) VALUES ({', '.join('?' * 15)})"
 LEASED: Final = ("state", "lease_until")
 FIRST: Final = len(values.META)
 """Where the fields begin in a row."""
@@ -221,4 +221,6 @@ def _columns_of_line(line: Line) -> Row:
         json.dumps(dict(line.counts), ensure_ascii=False),
         line.previous,
         line.hash,
+        line.session,
+        line.address,
     )

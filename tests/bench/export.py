@@ -29,8 +29,7 @@ TWENTY: Final = (
 
 def fill(root: Path, rows: int) -> None:
     """A new home with so many customers and a loan each."""
-    from loanhub.audit import Entry
-    from loanhub.committing import line_of
+    from loanhub.audit import Entry, link
     from loanhub.institution import Institution
     from loanhub.keys import Secret
     from loanhub.policy import system
@@ -40,7 +39,7 @@ def fill(root: Path, rows: int) -> None:
     now = datetime.now(UTC)
     with house:
         with house.store.writing() as tx:
-            tx.append(lambda head: [line_of(head, Entry(now, system("bench"), "bench.fill"))])
+            tx.append(lambda head: [link(head, Entry(now, system("bench"), "bench.fill"))])
         for kind, frame in _records(rows):
             with house.store.writing() as tx:
                 tx.put(seal(Columns(kind, frame), house.field_keys), at=now, line=1)

@@ -96,18 +96,8 @@ def files(folder: Path) -> list[Path]:
 
 def chain(house: Institution) -> int:
     """The number of audit lines, all whole. Raises Damaged."""
-    names = ("seq", "who", "role", "via", "act", "object", "reason", "outcome", "previous", "hash")
     with house.store.reading() as tx:
-        lines = list(tx.lines(0))
-    return audit.check(
-        {
-            **{name: getattr(line, name) for name in names},
-            "at": line.at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-            "fields": list(line.fields),
-            "counts": dict(line.counts),
-        }
-        for line in lines
-    )
+        return audit.check(tx.lines(0))
 
 
 def differences(one: State, other: State) -> list[str]:

@@ -213,7 +213,7 @@ def test_a_checkpoint_copies_what_it_can_and_waits_for_nobody(store: SqliteStore
 # -- tables --------------------------------------------------------------------------------------------
 
 
-OTHERS = "at, who, role, via, act, object, fields, reason, outcome, counts, previous, hash"
+OTHERS = "at, who, role, via, act, object, fields, reason, outcome, counts, previous, hash, session, address"
 
 
 @pytest.mark.parametrize(

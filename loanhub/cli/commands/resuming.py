@@ -15,6 +15,7 @@ from attrs import evolve, field, frozen
 
 from loanhub import jobs
 from loanhub.acts import param
+from loanhub.audit import Line
 from loanhub.cli.acting import Command
 from loanhub.cli.commands.batches import BatchTaken, show_batches, status, taken
 from loanhub.cli.outcome import DAMAGED, DONE, WAITING, Outcome, worst
@@ -24,7 +25,6 @@ from loanhub.errors import Damaged, LoanHubError, NotFound
 from loanhub.files import spoken_name
 from loanhub.holding import Held, held_by, release
 from loanhub.jobs import Job, Progress
-from loanhub.kinds import Line
 from loanhub.services.intake.job import Intake
 from loanhub.services.intake.originals import Original, originals, take_again
 from loanhub.services.office.old_home import edits, looking_back

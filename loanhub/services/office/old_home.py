@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from loanhub import audit
+from loanhub.audit import Line
 from loanhub.errors import Usage
 from loanhub.files import need_space
-from loanhub.kinds import Line, ReadTx
-from loanhub.records import MOMENT
+from loanhub.kinds import ReadTx
 from loanhub.settings import Home
 from loanhub.system import private_folder
 
@@ -42,7 +42,7 @@ class Past:
         last = _line(self.tx, self.fork)
         previous = audit.EMPTY if last is None else last.hash
         for line in self.tx.lines(self.fork):
-            if line.previous != previous or audit.digest(values(line), previous) != line.hash:
+            if line.previous != previous or audit.digest(line) != line.hash:
                 return found, line.seq
             found.append(line)
             previous = line.hash
@@ -88,14 +88,6 @@ def edits(house: Institution, lines: Sequence[Line]) -> list[Line]:
         for line in lines
         if line.outcome != "denied" and line.act not in looks and not line.act.startswith(RETURNING)
     ]
-
-
-def values(line: Line) -> dict[str, object]:
-    """A line in the form its hash is made of."""
-    same = ("seq", "who", "role", "via", "act", "object", "reason", "outcome")
-    told: dict[str, object] = {name: getattr(line, name) for name in same}
-    fields, counts = list(line.fields), dict(line.counts)
-    return {**told, "at": line.at.strftime(MOMENT), "fields": fields, "counts": counts}
 
 
 # -- the fork --------------------------------------------------------------------------------------

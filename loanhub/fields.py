@@ -59,11 +59,14 @@ INTEGERS: Final = frozenset(
 
 
 class Privacy(StrEnum):
-    """DOMAIN classes: business, personal, sensitive (masked by default, each reveal is audited)."""
+    """DOMAIN classes: business, personal, sensitive (masked by default, each reveal is audited); and secret,
+    what only the house itself uses, such as a kept password: no role, mask or reveal shows it.
+    """
 
     BUSINESS = "business"
     PERSONAL = "personal"
     SENSITIVE = "sensitive"
+    SECRET = "secret"  # noqa: S105  # a word, no password
 
 
 class WriteRule(StrEnum):
@@ -74,7 +77,7 @@ class WriteRule(StrEnum):
     BY_EVENT = "by_event"
 
 
-BUSINESS, PERSONAL, SENSITIVE = Privacy.BUSINESS, Privacy.PERSONAL, Privacy.SENSITIVE
+BUSINESS, PERSONAL, SENSITIVE, SECRET = Privacy
 FREE, REVIEWED, BY_EVENT = WriteRule.FREE, WriteRule.REVIEWED, WriteRule.BY_EVENT
 
 

@@ -15,18 +15,20 @@ from attrs import define, field, frozen
 
 from loanhub import settings as settings_
 from loanhub.desk import Desk
-from loanhub.errors import Misconfigured, NotFound
+from loanhub.entities import Account
+from loanhub.errors import Misconfigured, NotAllowed, NotFound
 from loanhub.fields import Dictionary, Field
 from loanhub.files import scratch, write_atomically
 from loanhub.keys import Keyring, Secret, bind, blind_many, looks_like_recovery_key, open_many, seal_many
 from loanhub.plugins import Failure, Plugins
 from loanhub.policy import Principal, host_operator, system
-from loanhub.records import FieldKeys
+from loanhub.records import FieldKeys, Query
 from loanhub.schema import schema
 from loanhub.settings import FOLDERS, Home, Settings
 from loanhub.system import home_problem, private_folder
 
 if TYPE_CHECKING:
+    from loanhub.accounts import Recognised
     from loanhub.kinds import Clock, Store
 
 Unlock = Callable[[], Secret]
@@ -53,6 +55,9 @@ class Institution:
     clock: Clock
     dictionary: Dictionary = field(repr=False)
     failures: list[Failure] = field(factory=list, repr=False)
+    signed_in: Recognised | None = field(default=None, repr=False)
+    """Who works here, once somebody has signed in."""
+    _has_accounts: bool = False
 
     @classmethod
     def create(
@@ -99,17 +104,35 @@ class Institution:
         self.store.close()
 
     def desk(self, who: Principal | None = None) -> Desk:
-        """A desk for a principal; the host operator when none is named."""
-        return Desk(self, who or host_operator(_user()))
+        """A desk for a principal; for whoever works here when none is named.
+
+        Raises NotAllowed("sign-in-needed") when the home has accounts and nobody has signed in.
+        """
+        return Desk(self, who or self.person)
 
     def system_desk(self, job: str) -> Desk:
         """A desk for the house itself."""
         return Desk(self, system(job))
 
     @property
+    def person(self) -> Principal:
+        """Who works here: whoever signed in, and the host operator while there are no accounts.
+
+        Raises NotAllowed("sign-in-needed").
+        """
+        if self.signed_in is not None:
+            return self.signed_in.principal
+        if self.has_accounts:
+            raise NotAllowed("sign-in-needed")
+        return host_operator(_user())
+
+    @property
     def has_accounts(self) -> bool:
         """Whether people sign in here; until then the host operator acts."""
-        return False
+        if not self._has_accounts:
+            with self.store.reading() as tx:
+                self._has_accounts = any(True for _ in tx.find(Query(Account.KIND, limit=1)))
+        return self._has_accounts
 
     def tell(self) -> None:
         """Tell plugins of audit lines they have not heard: at least once, failures undo nothing."""

@@ -91,9 +91,12 @@ INDEXES: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "rating": (("customer_id",),),
     "message": (("dedup",), ("state",), ("customer_id",)),
     "sequence": (("name",),),
+    "account": (("login",),),
+    "sign_in": (("digest",), ("account_id",)),
+    "delegation": (("to_id",),),
 }
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 
 def _type(about: Field) -> ColumnType:

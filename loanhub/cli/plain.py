@@ -17,7 +17,7 @@ import attrs
 import polars as pl
 
 from loanhub.entities import Entity
-from loanhub.fields import fields_of
+from loanhub.fields import SECRET, fields_of
 from loanhub.policy import Masked, Shown
 
 
@@ -58,5 +58,6 @@ def record(entity: Entity | Shown) -> dict[str, Any]:
             "version": entity.version,
             **{name: plain(value) for name, value in entity.values.items() if not isinstance(value, bytes)},
         }
-    values = {name: getattr(entity, name) for name in fields_of(type(entity))}
+    known = fields_of(type(entity))
+    values = {name: getattr(entity, name) for name, about in known.items() if about.privacy is not SECRET}
     return record(Shown(entity.KIND, entity.id, entity.version, values))

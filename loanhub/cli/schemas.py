@@ -16,7 +16,7 @@ import polars as pl
 from loanhub.acts import Act
 from loanhub.cli.acting import Command, list_name
 from loanhub.entities import Entity
-from loanhub.fields import INTEGERS, Field, FieldType, fields_of
+from loanhub.fields import INTEGERS, SECRET, Field, FieldType, fields_of
 from loanhub.policy import Masked, Shown
 
 Schema = dict[str, Any]
@@ -103,11 +103,14 @@ class Schemas:
 
 
 def _record(kind: type[Entity]) -> Schema:
-    known: Schema = {"kind": {"const": kind.KIND}, "id": {"type": "integer"}, "version": {"type": "integer"}}
-    for name, about in fields_of(kind).items():
-        if about.type is not FieldType.BYTES:
-            known[name] = _field(about)
-    return _closed(known)
+    """A record; what its reader may not see of it is not there."""
+    always: Schema = {"kind": {"const": kind.KIND}, "id": {"type": "integer"}, "version": {"type": "integer"}}
+    known = {
+        name: _field(about)
+        for name, about in fields_of(kind).items()
+        if about.type is not FieldType.BYTES and about.privacy is not SECRET
+    }
+    return {**_closed({**always, **known}), "required": list(always)}
 
 
 def _field(about: Field) -> Schema:

@@ -20,6 +20,7 @@ from loanhub.entities.business import (
     Relation,
 )
 from loanhub.entities.house import Batch, Layout, Message, Pending, Rating, Sequence, Statement
+from loanhub.entities.security import Account, Delegation, SignIn
 
 ENTITIES: Final[tuple[type[Entity], ...]] = (
     Customer,
@@ -38,16 +39,21 @@ ENTITIES: Final[tuple[type[Entity], ...]] = (
     Rating,
     Message,
     Sequence,
+    Account,
+    SignIn,
+    Delegation,
 )
 KINDS: Final[dict[str, type[Entity]]] = {entity.KIND: entity for entity in ENTITIES}
 
 __all__ = [
     "ENTITIES",
     "KINDS",
+    "Account",
     "Batch",
     "Collateral",
     "CreditRecord",
     "Customer",
+    "Delegation",
     "Document",
     "Entity",
     "FollowUp",
@@ -60,5 +66,6 @@ __all__ = [
     "Receipt",
     "Relation",
     "Sequence",
+    "SignIn",
     "Statement",
 ]

@@ -11,6 +11,7 @@ from loanhub.keys.blinding import BlindKey, blind, blind_many
 from loanhub.keys.document import DamagedSlot, Document, Epoch, Slot
 from loanhub.keys.keyring import Keyring
 from loanhub.keys.objects import VaultObject, new_vault_object, read_vault_object, vault_object
+from loanhub.keys.passwords import is_cheap, keep_password, open_password
 from loanhub.keys.place import Place, file_place, new_key_file, read_key_file
 from loanhub.keys.purposes import PURPOSES, PurposeKey
 from loanhub.keys.recovery import looks_like_recovery_key, new_recovery_key, read_recovery_text
@@ -26,7 +27,7 @@ from loanhub.keys.slots import (
     wrap_master,
 )
 from loanhub.keys.stream import ObjectCipher, new_object, open_file, read_object, seal_file, unseal_file
-from loanhub.keys.suites import SUITES, Suite
+from loanhub.keys.suites import DEFAULT_SUITE, SUITES, Suite
 from loanhub.keys.values import (
     Label,
     SealKey,
@@ -41,6 +42,7 @@ from loanhub.keys.values import (
 __all__ = [
     "ARGON2_DEFAULT",
     "BUILT_IN_SLOTS",
+    "DEFAULT_SUITE",
     "PURPOSES",
     "SUITES",
     "BlindKey",
@@ -65,6 +67,8 @@ __all__ = [
     "blind_many",
     "epochs_in",
     "file_place",
+    "is_cheap",
+    "keep_password",
     "label_of",
     "looks_like_recovery_key",
     "new_key_file",
@@ -74,6 +78,7 @@ __all__ = [
     "new_vault_object",
     "open_file",
     "open_many",
+    "open_password",
     "open_sealed",
     "public_key",
     "read_key_file",

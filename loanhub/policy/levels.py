@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 from attrs import frozen
 
-from loanhub.fields import Field
+from loanhub.fields import SECRET, Field
 from loanhub.policy.masks import MASKS, maskable
 
 
@@ -32,6 +32,8 @@ class Sight:
 
     def level(self, about: Field) -> Level:
         """How much of the field is shown."""
+        if about.privacy is SECRET:
+            return Level.HIDE
         known = self.levels.get(about.path, self.otherwise)
         if known is None:
             return Level.MASK if maskable(about) else Level.SHOW

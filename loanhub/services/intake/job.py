@@ -328,7 +328,7 @@ class Intake:
 
     def unfinished(self) -> list[Batch]:
         """Batches that were begun and not ended, oldest first."""
-        return self.house.desk().do(steps.UNFINISHED, steps.Nothing())
+        return self.house.system_desk("intake").do(steps.UNFINISHED, steps.Nothing())
 
     def resume(self) -> Iterator[Progress]:
         """Go on with what was begun: after a kill, or when a mapping has been answered.

@@ -43,19 +43,28 @@ if TYPE_CHECKING:
     from loanhub.holding import hold
     from loanhub.hookspecs import hookimpl
     from loanhub.keys import (
+        BUILT_IN_SLOTS,
+        NOBODY,
         DamagedSlot,
         Keyring,
         Place,
         SealKey,
         Secret,
+        SlotKind,
+        SlotPlace,
         VaultObject,
+        Wrapped,
         bind,
+        file_place,
+        is_private_key,
         new_key_file,
+        new_private_file,
         new_recovery_key,
         new_signing_key,
         new_vault_object,
         open_sealed,
         public_key,
+        public_line_of,
         read_key_file,
         read_vault_object,
         seal,
@@ -104,7 +113,9 @@ if TYPE_CHECKING:
     from loanhub.texts import LANGS, Lang, Message, render, say
 
 __all__ = [
+    "BUILT_IN_SLOTS",
     "LANGS",
+    "NOBODY",
     "VAULT_MARKER",
     "Act",
     "Backup",
@@ -166,6 +177,8 @@ __all__ = [
     "SealKey",
     "Secret",
     "Sheet",
+    "SlotKind",
+    "SlotPlace",
     "Stale",
     "Store",
     "StoreKind",
@@ -175,18 +188,22 @@ __all__ = [
     "Usage",
     "VaultObject",
     "Waiting",
+    "Wrapped",
     "WriteRule",
     "bind",
     "block",
     "drives",
     "field",
+    "file_place",
     "hold",
     "hookimpl",
     "is_kept_name",
+    "is_private_key",
     "kept_secret",
     "lock",
     "make_private",
     "new_key_file",
+    "new_private_file",
     "new_recovery_key",
     "new_signing_key",
     "new_vault_object",
@@ -196,6 +213,7 @@ __all__ = [
     "private_folder",
     "prove_home",
     "public_key",
+    "public_line_of",
     "range_is_taken",
     "read_key_file",
     "read_vault_object",
@@ -230,9 +248,10 @@ _ROOMS = {
     "files": "remote_name safe_name saying_full write_atomically write_new",
     "holding": "hold",
     "hookspecs": "hookimpl",
-    "keys": "DamagedSlot Keyring Place SealKey Secret VaultObject bind new_key_file new_recovery_key "
-    "new_signing_key new_vault_object open_sealed public_key read_key_file read_vault_object seal sign "
-    "signed_by vault_object",
+    "keys": "BUILT_IN_SLOTS NOBODY DamagedSlot Keyring Place SealKey Secret SlotKind SlotPlace "
+    "VaultObject Wrapped bind file_place is_private_key new_key_file new_private_file "
+    "new_recovery_key new_signing_key new_vault_object open_sealed public_key public_line_of "
+    "read_key_file read_vault_object seal sign signed_by vault_object",
     "kinds": "VAULT_MARKER Backup Capabilities Channel Delivery Fault Format Letter Outcome Remote "
     "RemoteKind Rule RuleMeta Store StoreKind Stored",
     "plugins": "Plugins",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from loanhub.acts import Act
     from loanhub.audit import Line
     from loanhub.fields import Field
+    from loanhub.keys import SlotKind
     from loanhub.kinds import Backup, Channel, Fault, Format, RemoteKind, Rule, StoreKind
 
 PROJECT = "loanhub"
@@ -57,6 +58,11 @@ def stores() -> Sequence[StoreKind]:  # type: ignore[empty-body]
 @hookspec
 def remotes() -> Sequence[RemoteKind]:  # type: ignore[empty-body]
     """Places for backups: folders, object storage. The beginning of an address names the one in use."""
+
+
+@hookspec
+def slots() -> Sequence[SlotKind]:  # type: ignore[empty-body]
+    """Ways to lock the master key away, beside passphrase, recovery key, key file and public key."""
 
 
 @hookspec

@@ -89,7 +89,7 @@ class Institution:
         settings = settings_.read(home)
         plugins = Plugins.load(home / "plugins", settings.plugins.disabled)
         dictionary = settings_.dictionary(settings, plugins.fields)
-        keyring = _opened(home, unlock())
+        keyring = _opened(home, unlock(), plugins)
         store = _open_store(home, settings, keyring, plugins)
         return cls(home, settings, keyring, plugins, store, clock or SystemClock(), dictionary)
 
@@ -203,9 +203,9 @@ def _open_store(home: Home, settings: Settings, keyring: Keyring, plugins: Plugi
     return store
 
 
-def _opened(home: Home, secret: Secret) -> Keyring:
+def _opened(home: Home, secret: Secret, plugins: Plugins) -> Keyring:
     """The keyring; whoever opens it with the recovery key has proven that key."""
-    keyring = Keyring.open(home.keyring, secret)
+    keyring = Keyring.open(home.keyring, secret, kinds=plugins.slots)
     text = secret.text()
     if keyring.recovery_proven is None and text is not None and looks_like_recovery_key(text):
         keyring.prove_recovery(secret)

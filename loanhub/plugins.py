@@ -25,12 +25,13 @@ from loanhub.errors import LoanHubError
 if TYPE_CHECKING:
     from loanhub.acts import Act
     from loanhub.audit import Line
+    from loanhub.keys import SlotKind
     from loanhub.kinds import Backup, Channel, Format, RemoteKind, Rule, StoreKind
 
 R = TypeVar("R")
 
 GROUP: Final = "loanhub"
-NAMED: Final = ("fields", "formats", "rules", "channels", "stores", "remotes", "acts", "backups")
+NAMED: Final = ("fields", "formats", "rules", "channels", "stores", "remotes", "slots", "acts", "backups")
 SINGULAR: Final[dict[str, str]] = {name: name.removesuffix("s") for name in NAMED}
 
 
@@ -148,6 +149,13 @@ class Plugins:
     def remotes(self) -> Mapping[str, RemoteKind]:
         """Places for backups by the scheme of their addresses."""
         return {r.scheme: r for r in self._of("remotes")}
+
+    @property
+    def slots(self) -> Mapping[str, SlotKind]:
+        """Every kind of slot by name, the built-in ones first."""
+        from loanhub.keys import BUILT_IN_SLOTS
+
+        return {**BUILT_IN_SLOTS, **{s.kind: s for s in self._of("slots")}}
 
     @property
     def acts(self) -> Mapping[str, Act[Any, Any]]:

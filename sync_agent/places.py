@@ -37,12 +37,14 @@ class Place:
     """A vault as it was seen at an address. `copy_of`: the address it is a copy of, or "".
 
     `apart`: it is or was a copy, and what is remembered of it is kept apart from that of the first.
+    `home`: the folder of the LoanHub home whose keyring opens it, or "".
     """
 
     vault: str
     seen: str
     copy_of: str = ""
     apart: bool = False
+    home: str = ""
 
 
 @frozen
@@ -87,16 +89,19 @@ class Places:
         if not isinstance(found, Mapping):
             return None
         copy_of, apart = str(found.get("copy_of", "")), found.get("apart") is True
-        return Place(str(found["vault"]), str(found["seen"]), copy_of, apart)
+        home = str(found.get("home", ""))
+        return Place(str(found["vault"]), str(found["seen"]), copy_of, apart, home)
 
     def all(self) -> dict[str, Place]:
         """Every vault this machine knows, by address."""
         found = {address: self.find(address) for address in self._notes.read()}
         return {address: place for address, place in found.items() if place is not None}
 
-    def remember(self, address: str, vault: str, *, copy_of: str = "", apart: bool = False) -> None:
+    def remember(
+        self, address: str, vault: str, *, copy_of: str = "", apart: bool = False, home: str = ""
+    ) -> None:
         """That this vault was there just now."""
-        place = Place(vault, datetime.now(UTC).strftime("%Y-%m-%d"), copy_of, apart)
+        place = Place(vault, datetime.now(UTC).strftime("%Y-%m-%d"), copy_of, apart, home)
         self._notes.note(**{spoken_address(address): asdict(place)})
 
     def cache(self, address: str) -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from loanhub.errors import Misconfigured
-from loanhub.keys import Secret, read_key_file
+from loanhub.keys import NOBODY, Secret, read_key_file
 from loanhub.settings import Home, read
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 VARIABLE: Final = "LOANHUB_PASSPHRASE"
 FILE_VARIABLE: Final = "LOANHUB_FILE_PASSWORD"
 KEY_FILE: Final = "file:"
+SERVICE: Final = "service"
+"""A slot that this machine opens by itself, such as a key service."""
 
 
 def from_environment() -> Secret | None:
@@ -48,6 +50,8 @@ def kept_secret(home: Path) -> Secret | None:
     if told is not None:
         return told
     start = read(Home(home)).start
+    if start == SERVICE:
+        return NOBODY
     if start.startswith(KEY_FILE):
         return read_key_file(key_file(home, start))
     if start != "ask":

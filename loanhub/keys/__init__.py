@@ -10,16 +10,17 @@ The format, its test vectors and what it does not protect: docs/keys.md.
 from loanhub.keys.blinding import BlindKey, blind, blind_many
 from loanhub.keys.document import DamagedSlot, Document, Epoch, Slot
 from loanhub.keys.keyring import Keyring
+from loanhub.keys.kinds import BUILT_IN_SLOTS, NOBODY
 from loanhub.keys.objects import VaultObject, new_vault_object, read_vault_object, vault_object
 from loanhub.keys.passwords import is_cheap, keep_password, open_password
-from loanhub.keys.place import Place, file_place, new_key_file, read_key_file
+from loanhub.keys.place import Place, file_place, new_key_file, new_private_file, read_key_file
+from loanhub.keys.public import is_private_key, new_pair, public_line_of
 from loanhub.keys.purposes import PURPOSES, PurposeKey
 from loanhub.keys.recovery import looks_like_recovery_key, new_recovery_key, read_recovery_text
 from loanhub.keys.secret import Secret, bind
 from loanhub.keys.signing import new_signing_key, public_key, sign, signed_by
 from loanhub.keys.slots import (
     ARGON2_DEFAULT,
-    BUILT_IN_SLOTS,
     SlotKind,
     SlotPlace,
     Wrapped,
@@ -43,6 +44,7 @@ __all__ = [
     "ARGON2_DEFAULT",
     "BUILT_IN_SLOTS",
     "DEFAULT_SUITE",
+    "NOBODY",
     "PURPOSES",
     "SUITES",
     "BlindKey",
@@ -68,11 +70,14 @@ __all__ = [
     "epochs_in",
     "file_place",
     "is_cheap",
+    "is_private_key",
     "keep_password",
     "label_of",
     "looks_like_recovery_key",
     "new_key_file",
     "new_object",
+    "new_pair",
+    "new_private_file",
     "new_recovery_key",
     "new_signing_key",
     "new_vault_object",
@@ -81,6 +86,7 @@ __all__ = [
     "open_password",
     "open_sealed",
     "public_key",
+    "public_line_of",
     "read_key_file",
     "read_object",
     "read_recovery_text",

@@ -15,11 +15,12 @@ from attrs import evolve
 
 from loanhub.errors import Damaged, Misconfigured, NotFound, Stale, Usage
 from loanhub.keys.document import DamagedSlot, Document, Epoch, Slot, read_document
+from loanhub.keys.kinds import BUILT_IN_SLOTS
 from loanhub.keys.place import Place, file_place
 from loanhub.keys.purposes import PURPOSES, PurposeKey, derive_purpose
 from loanhub.keys.recovery import new_recovery_key
 from loanhub.keys.secret import Secret, plain_word, secret_of
-from loanhub.keys.slots import BUILT_IN_SLOTS, NOTHING, Parameters, SlotPlace
+from loanhub.keys.slots import NOTHING, Parameters, SlotPlace
 from loanhub.keys.suites import DEFAULT_SUITE, KEY_BYTES, usable_suite
 from loanhub.keys.unlock import Kinds, Opened, epoch_lock, mac_of, open_epochs, unlock
 from loanhub.keys.values import SealKey, seal
@@ -90,7 +91,7 @@ class Keyring:
         """The keyring, opened by the first slot that `secret` fits; `kind` says how the secret is meant.
 
         Raises NotFound `keyring-missing`; NotAllowed `wrong-passphrase`, `wrong-recovery-key`,
-        `wrong-key-file`, `wrong-secret-or-damaged-slot`, `keyring-no-such-slot`; Usage
+        `wrong-key-file`, `wrong-private-key`, `wrong-secret-or-damaged-slot`, `keyring-no-such-slot`; Usage
         `recovery-key-mistyped`, `recovery-key-length`; Damaged `keyring-damaged`, `keyring-slot-damaged`;
         Misconfigured for what is unknown.
         """
@@ -208,12 +209,19 @@ class Keyring:
         self._save(evolve(self._document, purposes=purposes, epochs=epochs))
 
     def add_slot(
-        self, kind: str, secret: Secret | bytes | str, *, label: str = "", parameters: Parameters = NOTHING
+        self,
+        kind: str,
+        secret: Secret | bytes | str,
+        *,
+        label: str = "",
+        parameters: Parameters = NOTHING,
+        kinds: Kinds | None = None,
     ) -> str:
-        """Another way in; the slot's id. A new recovery slot is not proven yet.
+        """Another way in; the slot's id. A new recovery slot is not proven yet. `kinds`: known from now on.
 
         Raises Misconfigured `slot-kind-unknown`, and what the kind raises.
         """
+        self._kinds = {**self._kinds, **(kinds or {})}
         slot = self._new_slot(kind, secret_of(secret), label, parameters)
         self._save(self._with_slots((*self.slots, slot), unproven=kind == "recovery"))
         return slot.id

@@ -11,11 +11,13 @@ from typing import Final
 from attrs import frozen
 
 from loanhub.errors import Damaged, NotFound, Usage
+from loanhub.keys.public import is_private_key, new_pair
 from loanhub.keys.secret import Secret
 from loanhub.keys.suites import KEY_BYTES
 
 OWNER_ONLY: Final = 0o600
 _LARGEST: Final = 4 * 1024 * 1024
+_LONGEST_PAIR: Final = 4096
 Protect = Callable[[Path, int], None]
 
 
@@ -85,13 +87,33 @@ def new_key_file(path: Path, *, protect: Protect = os.chmod) -> Secret:
     return Secret(key)
 
 
+def new_private_file(path: Path, *, protect: Protect = os.chmod) -> str:
+    """Writes the private key of a new pair to a new file; the public line to be handed over.
+
+    Raises Usage `key-file-exists`.
+    """
+    private, line = new_pair()
+    try:
+        _write_new(path, f"# {line}\n{private.text()}\n".encode(), protect)
+    except FileExistsError:
+        raise Usage("key-file-exists") from None
+    _settle(path.parent)
+    return line
+
+
 def read_key_file(path: Path) -> Secret:
-    """The secret of a key file. Raises NotFound `key-file-missing`, Usage `key-file-length`."""
+    """The secret in a key file, or the private key in the file of a pair.
+
+    Raises NotFound `key-file-missing`, Usage `key-file-length`.
+    """
     try:
         with path.open("rb") as file:
-            key = file.read(KEY_BYTES + 1)
+            key = file.read(_LONGEST_PAIR)
     except FileNotFoundError:
         raise NotFound("key-file-missing") from None
+    for line in key.decode("utf-8", "replace").splitlines() if len(key) != KEY_BYTES else ():
+        if is_private_key(line):
+            return Secret(line.strip())
     if len(key) != KEY_BYTES:
         raise Usage("key-file-length", found=len(key), expected=KEY_BYTES)
     return Secret(key)

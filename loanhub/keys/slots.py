@@ -1,4 +1,4 @@
-"""Slot kinds: the ways a master key is locked away. Three are built in; a plugin adds more in the same shape.
+"""Slot kinds: the ways a master key is locked away, and the three whose secret both locks and opens.
 
 docs/keys.md section 2 lists them. A kind is asked with what stands in the keyring and a secret, and answers
 with the master key or says why not.
@@ -72,6 +72,11 @@ class SlotKind:
     unwrap: Callable[[Wrapped, Secret, SlotPlace], Secret]
     accepts: Callable[[Secret], bool]
     same_secret: bool = True
+
+    @property
+    def name(self) -> str:
+        """The kind: two plugins may not claim one."""
+        return self.kind
 
 
 def wrap_master(master: Secret, slot_key: Secret, place: SlotPlace) -> bytes:
@@ -188,10 +193,6 @@ def _only(parameters: Parameters, known: Parameters, place: SlotPlace) -> None:
 _RECOVERY: Final = StrongSlot("recovery", "wrong-recovery-key", _read_recovery)
 _KEY_FILE: Final = StrongSlot("key-file", "wrong-key-file", _read_key_file)
 
-BUILT_IN_SLOTS: Final[Mapping[str, SlotKind]] = MappingProxyType(
-    {
-        "recovery": SlotKind("recovery", _RECOVERY.wrap, _RECOVERY.unwrap, _is_recovery),
-        "key-file": SlotKind("key-file", _KEY_FILE.wrap, _KEY_FILE.unwrap, _is_key_file),
-        "passphrase": SlotKind("passphrase", _wrap_passphrase, _unwrap_passphrase, _is_text),
-    }
-)
+RECOVERY_SLOT: Final = SlotKind("recovery", _RECOVERY.wrap, _RECOVERY.unwrap, _is_recovery)
+KEY_FILE_SLOT: Final = SlotKind("key-file", _KEY_FILE.wrap, _KEY_FILE.unwrap, _is_key_file)
+PASSPHRASE_SLOT: Final = SlotKind("passphrase", _wrap_passphrase, _unwrap_passphrase, _is_text)

@@ -1,11 +1,11 @@
-"""Keeps backups in object storage that speaks S3: of a provider, or of a server of one's own."""
+"""Keeps backups in object storage that speaks S3, of a provider or one's own; the slot of a key service."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from loanhub import RemoteKind, hookimpl
+from loanhub import RemoteKind, SlotKind, hookimpl
 
 if TYPE_CHECKING:
     from loanhub_remote_s3.bucket import S3Remote
@@ -28,3 +28,11 @@ def open_s3(address: str, settings: Mapping[str, Any]) -> S3Remote:
 def remotes() -> Sequence[RemoteKind]:
     """Object storage."""
     return [RemoteKind("s3", open_s3)]
+
+
+@hookimpl
+def slots() -> Sequence[SlotKind]:
+    """A key service."""
+    from loanhub_remote_s3.kms import KMS_SLOT
+
+    return [KMS_SLOT]

@@ -14,6 +14,7 @@ from typing import Any, Final
 import click
 
 from loanhub import (
+    NOBODY,
     Damaged,
     Home,
     Keyring,
@@ -22,12 +23,14 @@ from loanhub import (
     Remote,
     Secret,
     Usage,
+    file_place,
     kept_secret,
     read_key_file,
 )
 from sync_agent.cli.session import Session
 from sync_agent.places import Places, spoken_address, state_folder
 from sync_agent.remotes import open_remote
+from sync_agent.slots import kinds_for
 from sync_agent.vault import Vault
 from sync_agent.vault.keys import read_start
 from sync_agent.vault.names import START
@@ -76,9 +79,10 @@ def settings_of(session: Session, address: str) -> dict[str, Any]:
 
 
 def secret(session: Session) -> Secret:
-    """The secret for the vault: a passphrase, a recovery key or a key file's bytes.
+    """The secret for the vault: a passphrase, a recovery key, a key file's bytes or a private key.
 
-    From LOANHUB_SYNC_PASSPHRASE, `--passphrase-file`, `--key-file`, the home's own ways, or a hidden prompt.
+    From LOANHUB_SYNC_PASSPHRASE, `--passphrase-file`, `--key-file`, the home's own ways, or a hidden prompt;
+    none with `--no-secret`, where a slot is opened by this machine itself.
     Raises Misconfigured `sync-no-passphrase` when there is none and nobody to ask.
     """
     if session.secret is None:
@@ -91,6 +95,8 @@ def secret(session: Session) -> Secret:
 
 
 def _told_secret(session: Session) -> Secret | None:
+    if session.wishes.no_secret:
+        return NOBODY
     if told := os.environ.get(VARIABLE, ""):
         return Secret(told)
     if session.wishes.passphrase_file:
@@ -152,6 +158,17 @@ def vault_to_write(session: Session) -> Vault:
     return open_vault(session)
 
 
+def vault_to_rekey(session: Session) -> Vault:
+    """As `vault_to_write`, for what changes its keys: those of a home are changed with the home.
+
+    Raises Usage `sync-keys-of-home` when this machine knows that a home's keyring opens the vault.
+    """
+    place = Places().find(session.address)
+    if session.home is None and place is not None and place.home and is_home(Path(place.home)):
+        raise Usage("sync-keys-of-home", home=place.home)
+    return vault_to_write(session)
+
+
 def vault_at_any_rate(session: Session) -> tuple[Vault, Damaged | None]:
     """The vault, opened for reading even if something is wrong with it; and what that is."""
     try:
@@ -174,14 +191,19 @@ def open_vault(session: Session, *, salvage: bool = False) -> Vault:
         vault_id=place.vault if place is not None else found,
     )  # fmt: skip
     if place is None:
-        places.remember(address, vault.id)
+        places.remember(address, vault.id, home=_told_home(session))
     else:
-        places.remember(address, vault.id, copy_of=place.copy_of, apart=place.apart)
+        home = _told_home(session) or place.home
+        places.remember(address, vault.id, copy_of=place.copy_of, apart=place.apart, home=home)
     for name, problem in sorted((one.name, one.problem) for one in vault.findings):
         session.warn(f"sync.finding.{problem}", name=name)
     if vault.new_devices:
         session.warn("sync.new-devices", count=len(vault.new_devices))
     return vault
+
+
+def _told_home(session: Session) -> str:
+    return "" if session.home is None else str(session.home)
 
 
 def vault_at(remote: Remote) -> str:
@@ -198,7 +220,8 @@ def home_keyring(session: Session) -> Keyring:
     home = Home(session.home)
     if not home.exists:
         raise Misconfigured("sync-no-home", home=str(session.home))
-    return Keyring.open(home.keyring, secret(session))
+    place = file_place(home.keyring)
+    return Keyring.open(place, secret(session), kinds=kinds_for(place))
 
 
 def is_home(path: Path) -> bool:

@@ -13,7 +13,13 @@ from attrs import define, field, frozen
 
 from loanhub import LANGS, Lang, LoanHubError, Message, Misconfigured, Secret, Usage, render
 
-FLAGS: Final = {"--json": "json", "--yes": "yes", "-y": "yes", "--no-color": "plain"}
+FLAGS: Final = {
+    "--json": "json",
+    "--yes": "yes",
+    "-y": "yes",
+    "--no-color": "plain",
+    "--no-secret": "no_secret",
+}
 VALUES: Final = {
     "--vault": "vault",
     "--passphrase-file": "passphrase_file",
@@ -33,6 +39,7 @@ class Wishes:
     json: bool = False
     yes: bool = False
     plain: bool = False
+    no_secret: bool = False
     vault: str = ""
     passphrase_file: str = ""
     key_file: str = ""

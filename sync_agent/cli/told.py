@@ -15,6 +15,7 @@ COMMON: Final = {
     "--vault VAULT": "sync.common.vault",
     "--passphrase-file FILE": "sync.common.passphrase-file",
     "--key-file FILE": "sync.common.key-file",
+    "--no-secret": "sync.common.no-secret",
     "--home DIR": "sync.common.home",
     "--config FILE": "sync.common.config",
     "--json": "common.json",

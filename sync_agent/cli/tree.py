@@ -31,6 +31,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "plan": "drilling:plan",
     "keys.list": "keying:list_keys",
     "keys.add": "keying:add",
+    "keys.pair": "keying:pair",
     "keys.remove": "keying:remove",
     "keys.passphrase": "keying:passphrase",
     "keys.rotate": "keying:rotate",

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from loanhub import Busy, Damaged, Keyring, NotAllowed, NotFound, Place, Remote, Secret, Stale, Usage
+from sync_agent.slots import kinds_for
 from sync_agent.vault import bases
 from sync_agent.vault.client import ClientFolder, Pin
 from sync_agent.vault.commits import Commit, Draft, KeyringMark, Link, seal_commit
@@ -342,4 +343,4 @@ def _keyring(shelf: KeyringShelf, unlock: Unlock | Keyring, kind: str | None) ->
             raise Stale("vault-keyring-behind")
         return unlock
     secret = unlock if isinstance(unlock, Secret | str) else unlock()
-    return Keyring.open(shelf.place, secret, kind=kind)
+    return Keyring.open(shelf.place, secret, kind=kind, kinds=kinds_for(shelf.place))

@@ -145,6 +145,23 @@ def test_a_home_is_backed_up_with_its_own_keys_drilled_and_the_doctor_hears_of_i
     assert "doctor-backup-none" not in found
 
 
+def test_the_keys_of_a_home_are_changed_in_home_and_vault_together_or_not_at_all(
+    home: Path, tmp_path: Path
+) -> None:
+    machine = Machine(tmp_path / "state", str(tmp_path / "homes"))
+    machine("init", "--home", home)
+    machine("backup", "--home", home, home)
+    refused = machine("keys", "add", "recovery")
+    assert (refused.code, refused.error) == (2, "sync-keys-of-home")
+    added = machine("keys", "add", "recovery", "--home", home)
+    assert added.code == 0
+    key = Secret(added.data["recovery_key"])
+    with Institution.open(home, unlock=lambda: key) as house:
+        assert house.keyring.recovery_proven
+    bare = Machine(tmp_path / "bare", machine.vault, passphrase=added.data["recovery_key"])
+    assert bare("snapshots").code == 0
+
+
 def test_a_home_that_was_harmed_fails_the_drill(home: Path, tmp_path: Path) -> None:
     machine = Machine(tmp_path / "state", str(tmp_path / "homes"))
     machine("init", "--home", home)

@@ -411,6 +411,32 @@ def test_a_second_way_in_is_added_and_taken_away(backed_up: Machine, tmp_path: P
     assert backed_up("snapshots", "--key-file", file, LOANHUB_SYNC_PASSPHRASE="").code == 6
 
 
+def test_head_office_opens_what_a_branch_backs_up_with_a_key_that_never_was_there(
+    backed_up: Machine, office: Path, tmp_path: Path
+) -> None:
+    elsewhere = Machine(tmp_path / "headoffice", backed_up.vault, passphrase="")
+    private = tmp_path / "headoffice.key"
+    line = elsewhere("keys", "pair", private).data["public_key"]
+    assert backed_up("keys", "add", "public").error == "sync-public-key-which"
+    assert backed_up("keys", "add", "public", "--public-key", line[:-1]).error == "pair-text"
+    (tmp_path / "headoffice.pub").write_text(f"{line}\n", encoding="utf-8")
+    added = backed_up("keys", "add", "public", "--public-key", tmp_path / "headoffice.pub", "--label", "总部")
+    kinds = {one["id"]: one["kind"] for one in backed_up("keys", "list").data["slots"]}
+    assert kinds[added.data["slot"]] == "public"
+    assert elsewhere("restore", "latest", "--to", tmp_path / "out", "--key-file", private).code == 0
+    assert contents(tmp_path / "out" / "office") == contents(office)
+    other = elsewhere("keys", "pair", tmp_path / "other.key")
+    assert other.data["public_key"] != line
+    refused = elsewhere("snapshots", "--key-file", tmp_path / "other.key")
+    assert (refused.code, refused.error) == (6, "wrong-private-key")
+
+
+def test_a_slot_kind_nobody_brings_is_named(backed_up: Machine) -> None:
+    assert backed_up("keys", "add", "abacus").error == "slot-kind-unknown"
+    assert backed_up("keys", "add", "kms").error == "kms-key-needed"
+    assert backed_up("snapshots", "--no-secret", LOANHUB_SYNC_PASSPHRASE="").code == 6
+
+
 def test_rotation_goes_on_where_it_stopped_and_ends_in_a_statement(
     backed_up: Machine, office: Path, tmp_path: Path
 ) -> None:

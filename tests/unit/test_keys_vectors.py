@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import io
@@ -12,11 +13,26 @@ from typing import Any
 
 import pytest
 from argon2.low_level import Type, hash_secret_raw
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.ciphers.algorithms import SM4
 
-from loanhub.keys import BlindKey, SealKey, Secret, SlotPlace, bind, blind, open_file, open_sealed, stream
+from loanhub.keys import (
+    BUILT_IN_SLOTS,
+    BlindKey,
+    SealKey,
+    Secret,
+    SlotPlace,
+    Wrapped,
+    bind,
+    blind,
+    open_file,
+    open_sealed,
+    public_line_of,
+    stream,
+    wrap_master,
+)
 from loanhub.keys import slots as slot_module
 from loanhub.keys.purposes import derive_purpose
 from loanhub.keys.recovery import read_recovery_text, recovery_text
@@ -189,3 +205,26 @@ def test_sm4_in_counter_mode_gives_the_published_example() -> None:
     assert sealed[-16:].hex() == "83de3541e4c2b58177e065a9bf7b62ec"
     assert sealed[:16].hex() == "17f399f08c67d5ee19d0dc9969c4bb7d"
     assert Sm4Gcm(key).decrypt(nonce, sealed, aad) == plain
+
+
+def page_pair(prefix: str, key: bytes) -> str:
+    check = hashlib.sha256(prefix.encode() + b"1" + key).digest()[:4]
+    return prefix + base64.b32encode(key + check).decode().rstrip("=").lower()
+
+
+def test_the_slot_key_of_a_public_key_is_that_of_the_page() -> None:
+    expected = VECTORS["public"]
+    private, once = (
+        X25519PrivateKey.from_private_bytes(bytes.fromhex(expected[name])) for name in ("private", "once")
+    )
+    owner, sent = (key.public_key().public_bytes_raw() for key in (private, once))
+    assert (owner.hex(), sent.hex()) == (expected["public"], expected["salt"])
+    assert page_pair("loanhub-private-", bytes.fromhex(expected["private"])) == expected["private_text"]
+    assert page_pair("loanhub-public-", owner) == expected["public_text"]
+    assert public_line_of(Secret(expected["private_text"])) == expected["public_text"]
+    slot_key = derive(1, private.exchange(once.public_key()), sent + owner, b"slot-public", b"", 32)
+    assert slot_key.hex() == expected["slot_key"]
+    place = SlotPlace("0" * 32, "0" * 8, "public", 1)
+    master = Secret(bytes(32))
+    wrapped = Wrapped(sent, {"public": owner.hex()}, wrap_master(master, Secret(slot_key), place))
+    assert BUILT_IN_SLOTS["public"].unwrap(wrapped, Secret(expected["private_text"]), place) == master

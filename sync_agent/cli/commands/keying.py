@@ -9,18 +9,29 @@ from typing import Any, Final
 
 import click
 
-from loanhub import DamagedSlot, Keyring, NotFound, Secret, Usage, new_key_file, new_recovery_key
+from loanhub import (
+    NOBODY,
+    DamagedSlot,
+    Keyring,
+    NotFound,
+    Secret,
+    Usage,
+    new_key_file,
+    new_private_file,
+    new_recovery_key,
+)
 from sync_agent.cli.meter import measured
-from sync_agent.cli.opening import NEW_VARIABLE, new_secret, open_vault, vault_to_write
+from sync_agent.cli.opening import NEW_VARIABLE, new_secret, open_vault, vault_to_rekey
 from sync_agent.cli.outcome import Outcome
 from sync_agent.cli.session import Session
 from sync_agent.cli.showing import table
 from sync_agent.cli.told import Told
+from sync_agent.slots import all_kinds
 from sync_agent.vault import Vault
 from sync_agent.vault.pruning import GRACE
 from sync_agent.vault.rotation import reencrypt
 
-KINDS: Final = ("passphrase", "recovery", "key-file")
+PUBLIC: Final = "public"
 NO_GRACE: Final = timedelta(0)
 
 
@@ -57,15 +68,30 @@ def _epochs(vault: Vault) -> dict[str, Any]:
     return {"epochs": epochs, "retired": vault.state.retired}
 
 
+@click.command("keys.pair", cls=Told)
+@click.argument("file")
+@click.pass_obj
+def pair(session: Session, file: str) -> Outcome:
+    """A pair of keys for a public slot: made where the private one stays, away from the vault's machine."""
+    path = Path(file).expanduser().absolute()
+    line = new_private_file(path)
+    data = {"file": str(path), "public_key": line}
+    return Outcome(data, session.say("sync.keys.paired", **data).text)
+
+
 @click.command("keys.add", cls=Told)
-@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("kind")
 @click.option("--label", default="")
 @click.option("--new-passphrase-file", "file", default="")
 @click.option("--new-key-file", "key_file", default="")
+@click.option("--public-key", "public_key", default="")
+@click.option("--set", "told", multiple=True)
 @click.pass_obj
-def add(session: Session, kind: str, label: str, file: str, key_file: str) -> Outcome:
+def add(
+    session: Session, kind: str, label: str, file: str, key_file: str, public_key: str, told: tuple[str, ...]
+) -> Outcome:
     """Another way in. A recovery key is shown once; a key file is made."""
-    vault = vault_to_write(session)
+    vault = vault_to_rekey(session)
     data: dict[str, Any] = {"kind": kind}
     words = ""
     if kind == "recovery":
@@ -78,16 +104,47 @@ def add(session: Session, kind: str, label: str, file: str, key_file: str) -> Ou
         path = Path(key_file).expanduser().absolute()
         secret = new_key_file(path)
         data["key_file"] = str(path)
-    else:
+    elif kind == PUBLIC:
+        secret = _public_key(public_key)
+    elif kind == "passphrase":
         secret = new_secret(session, NEW_VARIABLE, file)
-    data["slot"] = _added(vault, kind, secret, label)
+    else:
+        secret = NOBODY
+    data["slot"] = _added(vault, kind, secret, label, _parameters(told))
     said = session.say("sync.keys.added", slot=data["slot"], kind=kind).text
     return Outcome(data, "\n".join(filter(None, (said, words))))
 
 
-def _added(vault: Vault, kind: str, secret: Secret, label: str) -> str:
+def _public_key(told: str) -> Secret:
+    """The public line itself, or the file that holds it. Raises Usage("sync-public-key-which")."""
+    path = Path(told).expanduser() if told else None
+    if path is not None and len(told) < 250 and path.is_file():
+        lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+        found = [
+            line.lstrip("# ").strip() for line in lines if line.lstrip("# ").startswith("loanhub-public-")
+        ]
+        told = found[0] if found else ""
+    if not told:
+        raise Usage("sync-public-key-which")
+    return Secret(told)
+
+
+def _parameters(told: tuple[str, ...]) -> dict[str, str]:
+    """`name=value` of a slot kind that plugins bring. Raises Usage("set-without-equals")."""
+    pairs = [one.partition("=") for one in told]
+    if not all(equals and name for name, equals, _ in pairs):
+        raise Usage("set-without-equals")
+    return {name: value for name, _, value in pairs}
+
+
+def _added(vault: Vault, kind: str, secret: Secret, label: str, parameters: dict[str, str]) -> str:
     slots: list[str] = []
-    vault.rekey(lambda keyring: slots.append(keyring.add_slot(kind, secret, label=label)))
+    kinds = all_kinds()
+    vault.rekey(
+        lambda keyring: slots.append(
+            keyring.add_slot(kind, secret, label=label, parameters=parameters, kinds=kinds)
+        )
+    )
     return slots[0]
 
 
@@ -96,7 +153,7 @@ def _added(vault: Vault, kind: str, secret: Secret, label: str) -> str:
 @click.pass_obj
 def remove(session: Session, slot: str) -> Outcome:
     """Take a way in away; data sealed before stays readable to whoever kept the key."""
-    vault = vault_to_write(session)
+    vault = vault_to_rekey(session)
     vault.rekey(lambda keyring: keyring.remove_slot(slot))
     return Outcome({"slot": slot}, session.say("sync.keys.removed", slot=slot).text)
 
@@ -110,7 +167,7 @@ def remove(session: Session, slot: str) -> Outcome:
 @click.pass_obj
 def passphrase(session: Session, slot: str, file: str) -> Outcome:
     """A new passphrase on a slot: nothing that is stored changes."""
-    vault = vault_to_write(session)
+    vault = vault_to_rekey(session)
     chosen = slot or _only_passphrase(vault.keyring)
     secret = new_secret(session, NEW_VARIABLE, file)
     vault.rekey(lambda keyring: keyring.rewrap(chosen, secret))
@@ -131,7 +188,7 @@ def _only_passphrase(keyring: Keyring) -> str:
 @click.pass_obj
 def rotate(session: Session, new_only: bool, suite: int | None, at_once: bool) -> Outcome:
     """A new epoch for new data, and old data sealed anew under it; run again, it goes on."""
-    vault = vault_to_write(session)
+    vault = vault_to_rekey(session)
     begun = vault.state.epoch - 1 > max(vault.state.retired, vault.keys.start.epoch - 1)
     resumed = begun and not new_only and suite is None
     if not resumed:

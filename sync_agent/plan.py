@@ -93,7 +93,7 @@ def write_plan(facts: Facts, lang: Lang, today: str) -> str:
     )  # fmt: skip
 
 
-_KINDS: Final = ("passphrase", "recovery", "key-file")
+_KINDS: Final = ("passphrase", "recovery", "key-file", "public", "kms")
 
 
 def _lines(found: Iterable[str]) -> str:

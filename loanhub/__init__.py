@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from loanhub.fields import Field, FieldType, Privacy, WriteRule, field
     from loanhub.files import remote_name, safe_name, saying_full, write_atomically, write_new
     from loanhub.holding import hold
+    from loanhub.home import Home
     from loanhub.hookspecs import hookimpl
     from loanhub.keys import (
         BUILT_IN_SLOTS,
@@ -95,7 +96,6 @@ if TYPE_CHECKING:
     from loanhub.rules import RowView, rule
     from loanhub.schema import Column, Schema, Table
     from loanhub.services.office.proving import prove_home
-    from loanhub.settings import Home
     from loanhub.sheets import CellKind, Claim, Sheet, block
     from loanhub.system import (
         drives,
@@ -247,6 +247,7 @@ _ROOMS = {
     "fields": "Field FieldType Privacy WriteRule field",
     "files": "remote_name safe_name saying_full write_atomically write_new",
     "holding": "hold",
+    "home": "Home",
     "hookspecs": "hookimpl",
     "keys": "BUILT_IN_SLOTS NOBODY DamagedSlot Keyring Place SealKey Secret SlotKind SlotPlace "
     "VaultObject Wrapped bind file_place is_private_key new_key_file new_private_file "
@@ -259,7 +260,6 @@ _ROOMS = {
     "rules": "RowView rule",
     "schema": "Column Schema Table",
     "services.office.proving": "prove_home",
-    "settings": "Home",
     "sheets": "CellKind Claim Sheet block",
     "system": "drives is_kept_name lock make_private open_plain private_folder range_is_taken ready_console "
     "share_range stop_event sync_folder",

@@ -22,7 +22,7 @@ from attrs import frozen
 
 from loanhub.errors import Damaged, Waiting
 from loanhub.files import write_atomically
-from loanhub.settings import Home
+from loanhub.home import Home
 from loanhub.system import private_folder
 
 FORMAT: Final = "loanhub-held"

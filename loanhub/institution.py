@@ -19,12 +19,13 @@ from loanhub.entities import Account
 from loanhub.errors import Misconfigured, NotAllowed, NotFound
 from loanhub.fields import Dictionary, Field
 from loanhub.files import scratch, write_atomically
+from loanhub.home import FOLDERS, Home
 from loanhub.keys import Keyring, Secret, bind, blind_many, looks_like_recovery_key, open_many, seal_many
 from loanhub.plugins import Failure, Plugins
 from loanhub.policy import Principal, host_operator, system
 from loanhub.records import FieldKeys, Query
 from loanhub.schema import schema
-from loanhub.settings import FOLDERS, Home, Settings
+from loanhub.settings import Settings
 from loanhub.system import home_problem, private_folder
 
 if TYPE_CHECKING:

@@ -29,47 +29,9 @@ from loanhub.entities import ENTITIES, KINDS
 from loanhub.errors import Misconfigured
 from loanhub.fields import Dictionary, Field, FieldType, Privacy, WriteRule
 from loanhub.files import write_atomically
+from loanhub.home import Home
 
 S = TypeVar("S")
-
-FOLDERS: Final = (
-    "keys",
-    "data",
-    "drop",
-    "returns",
-    "archive",
-    "documents",
-    "plugins",
-    "processing",
-    "tmp",
-    "letters",
-)
-
-
-@frozen
-class Home:
-    """Where everything of an institution lies."""
-
-    root: Path
-
-    def __truediv__(self, name: str) -> Path:
-        return self.root / name
-
-    @property
-    def settings_file(self) -> Path:
-        """`loanhub.toml`."""
-        return self.root / "loanhub.toml"
-
-    @property
-    def keyring(self) -> Path:
-        """The keyring file."""
-        return self.root / "keys" / "keyring.json"
-
-    @property
-    def exists(self) -> bool:
-        """Whether this folder is a home."""
-        return self.settings_file.is_file() and self.keyring.is_file()
-
 
 CLERK: Final[tuple[str, ...]] = (
     "customer.write",

@@ -12,8 +12,9 @@ from typing import Any
 from attrs import define, field
 
 from loanhub.fields import Dictionary, FieldType
+from loanhub.home import Home
 from loanhub.readings.choices import ChoiceList, choice_key, choice_lists, shipped_document
-from loanhub.settings import Home, Settings, config, default
+from loanhub.settings import Settings, config, default
 from loanhub.texts import LANGS, Lang
 
 

@@ -21,7 +21,7 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(("kinds", "acts", "hookspecs", "rules"), 3),
     **dict.fromkeys(("plugins", "settings", "words", "values", "workbook"), 4),
     **dict.fromkeys(("institution", "desk", "books", "review", "committing", "jobs"), 4),
-    "accounts": 4,
+    **dict.fromkeys(("home", "accounts"), 4),
     "holding": 4,
     "services": 5,
     **dict.fromkeys(("cli", "web", "testing", "demo", "__main__"), 6),

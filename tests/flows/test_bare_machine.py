@@ -16,9 +16,9 @@ import pytest
 from loanhub import settings as settings_
 from loanhub.entities import Message
 from loanhub.holding import held_by
+from loanhub.home import FOLDERS, Home
 from loanhub.institution import SystemClock
 from loanhub.keys import Keyring
-from loanhub.settings import FOLDERS, Home
 from loanhub.system import private_folder
 from loanhub.testing.servers import S3Server, seaweedfs
 from tests.flows.syncing import Machine, environment_of, written

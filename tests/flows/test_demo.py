@@ -9,7 +9,7 @@ import pytest
 
 from loanhub.cli.run import run
 from loanhub.holding import held_by
-from loanhub.settings import Home
+from loanhub.home import Home
 from loanhub.testing import servers
 
 LAST = {"zh": "全部相同。", "en": "All the same."}

@@ -25,6 +25,7 @@ from loanhub.cli.session import Session, Wishes
 from loanhub.entities import Batch, Customer, Entity, Loan, Message
 from loanhub.errors import Damaged, LoanHubError, NotFound, Usage, Waiting
 from loanhub.holding import Held, held_by, hold, marker
+from loanhub.home import FOLDERS, Home
 from loanhub.institution import Institution
 from loanhub.jobs import Job
 from loanhub.keys import Keyring, Secret
@@ -39,7 +40,6 @@ from loanhub.services.reminders.job import send_all
 from loanhub.services.reminders.lease import LEASE, Lease
 from loanhub.services.reminders.letters import mark
 from loanhub.services.reminders.recovering import CONFIRM, Confirm
-from loanhub.settings import FOLDERS, Home
 from loanhub.system import private_folder
 from tests.flows.conftest import Clock
 from tests.flows.sheets import HEAD, workbook

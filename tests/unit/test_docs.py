@@ -16,12 +16,12 @@ from loanhub import hookspecs, settings
 from loanhub.cli import tree
 from loanhub.cli.asking import Clicked
 from loanhub.cli.session import Session, Wishes
+from loanhub.home import FOLDERS
 from loanhub.institution import Institution
 from loanhub.keys import Secret
 from loanhub.plugins import SINGULAR
 from loanhub.records import columns_of
 from loanhub.services.intake import mapfile
-from loanhub.settings import FOLDERS
 from loanhub.words import Words
 from tests import doc_tables, pages
 

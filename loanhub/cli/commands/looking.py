@@ -13,9 +13,10 @@ from loanhub.cli.acting import Command
 from loanhub.cli.outcome import DAMAGED, DONE, Outcome
 from loanhub.cli.plain import plain
 from loanhub.cli.session import Session
+from loanhub.home import Home
 from loanhub.plugins import Plugin, Plugins
 from loanhub.services.office.doctor import Finding, examine
-from loanhub.settings import Home, read
+from loanhub.settings import read
 
 
 @frozen

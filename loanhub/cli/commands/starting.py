@@ -21,9 +21,9 @@ from loanhub.cli.session import Session
 from loanhub.cli.unlocking import KEY_FILE, from_environment, hidden
 from loanhub.errors import LoanHubError, Misconfigured, Usage
 from loanhub.files import write_atomically
+from loanhub.home import Home
 from loanhub.institution import Institution, refuse_unfit
 from loanhub.keys import Secret, new_key_file
-from loanhub.settings import Home
 from loanhub.system import make_private
 from loanhub.texts import LANGS, Lang, render, say
 

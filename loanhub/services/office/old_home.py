@@ -17,8 +17,8 @@ from loanhub import audit
 from loanhub.audit import Line
 from loanhub.errors import Usage
 from loanhub.files import need_space
+from loanhub.home import Home
 from loanhub.kinds import ReadTx
-from loanhub.settings import Home
 from loanhub.system import private_folder
 
 if TYPE_CHECKING:

@@ -310,7 +310,8 @@ class Backup(Protocol):
     def agent(self, home: Path) -> Sequence[str]:
         """Python's arguments that back this home up until told to stop; none where nobody set that up.
 
-        `loanhub up` keeps such a process running. It gets the environment of `up`, and no secret besides.
+        `loanhub up` keeps such a process running. It gets the environment of `up` and, where a person typed
+        the passphrase, that too, in LOANHUB_PASSPHRASE.
         """
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from loanhub.cli.progress import Meter
     from loanhub.desk import Desk
     from loanhub.institution import Institution
+    from loanhub.keys import Secret
     from loanhub.words import Words
 
 FLAGS: Final = {"--json": "json", "--yes": "yes", "-y": "yes", "--no-color": "plain"}
@@ -70,6 +71,8 @@ class Session:
     lang: Lang
     warnings: list[Message] = field(factory=list)
     help: str = ""
+    typed: Secret | None = field(default=None, repr=False)
+    """What a person was asked for to open the home; the backup agent of `up` gets it."""
     _house: Institution | None = field(default=None, repr=False)
     _words: Words | None = field(default=None, repr=False)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
@@ -14,7 +15,7 @@ from typing import Final
 import click
 
 from loanhub.cli.session import Session
-from loanhub.cli.unlocking import kept_secret
+from loanhub.cli.unlocking import VARIABLE
 from loanhub.plugins import Plugins, attempt
 from loanhub.system import tethered
 
@@ -29,20 +30,24 @@ FAREWELL: Final = 20.0
 def backed_up(session: Session) -> Iterator[None]:
     """The home's backup agents run until the end of the block, and it is said whether there are any.
 
-    None can run where the passphrase was typed: nobody hands it on.
+    Where the passphrase was typed they get it in their environment, at every start: others see neither their
+    environment nor ours, and it is written nowhere.
     """
     root = session.house.home.root
     found = agents_of(session.house.plugins, root)
-    code = "up.backup" if found else "up.no-backup"
-    if found and kept_secret(root) is None:
-        found, code = [], "up.backup-asks"
-    click.echo(session.say(code).text, err=session.wishes.json)
+    click.echo(session.say("up.backup" if found else "up.no-backup").text, err=session.wishes.json)
 
     def ended(status: int, pause: float) -> None:
         click.echo(session.say("up.backup-ended", status=status, seconds=int(pause)).text, err=True)
 
-    with supervised(found, ended):
+    with supervised(found, ended, environment=_told(session)):
         yield
+
+
+def _told(session: Session) -> dict[str, str]:
+    """What an agent's environment has besides ours."""
+    typed = None if session.typed is None else session.typed.text()
+    return {} if typed is None else {VARIABLE: typed}
 
 
 def agents_of(plugins: Plugins, home: Path) -> list[Sequence[str]]:
@@ -53,16 +58,17 @@ def agents_of(plugins: Plugins, home: Path) -> list[Sequence[str]]:
 
 @contextmanager
 def supervised(
-    commands: Sequence[Sequence[str]], ended: Callable[[int, float], None], *, pause: float = FIRST_PAUSE
-) -> Iterator[None]:
+    commands: Sequence[Sequence[str]], ended: Callable[[int, float], None], *, pause: float = FIRST_PAUSE,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[None]:  # fmt: skip
     """These agents run until the end of the block; then each is asked to stop, and waited for.
 
     `ended` is told (exit status, seconds until it is started again) when one ends by itself. They end with
-    this process where the system can do that.
+    this process where the system can do that. `environment` is what theirs has besides ours.
     """
-    stop = Event()
+    stop, whole = Event(), {**os.environ, **(environment or {})}
     threads = [
-        Thread(target=_keep, args=(command, stop, ended, pause), name="backup-agent", daemon=True)
+        Thread(target=_keep, args=(command, whole, stop, ended, pause), name="backup-agent", daemon=True)
         for command in commands
     ]
     for thread in threads:
@@ -76,13 +82,16 @@ def supervised(
 
 
 def _keep(
-    command: Sequence[str], stop: Event, ended: Callable[[int, float], None], first_pause: float
-) -> None:
+    command: Sequence[str], environment: Mapping[str, str], stop: Event,
+    ended: Callable[[int, float], None], first_pause: float,
+) -> None:  # fmt: skip
     pause = first_pause
     while not stop.is_set():
         begun = time.monotonic()
         # Started from the thread that waits for it: a tether is to the thread, not to the process.
-        with subprocess.Popen(tethered([sys.executable, *command]), stdin=subprocess.DEVNULL) as process:
+        with subprocess.Popen(
+            tethered([sys.executable, *command]), env=environment, stdin=subprocess.DEVNULL
+        ) as process:
             while process.poll() is None and not stop.wait(0.2):
                 pass
             if stop.is_set():

@@ -38,7 +38,8 @@ def unlock(session: Session) -> Secret:
         return told
     if not session.asks:
         raise Misconfigured("no-passphrase")
-    return hidden(session.say("ask.passphrase").text)
+    session.typed = hidden(session.say("ask.passphrase").text)
+    return session.typed
 
 
 def kept_secret(home: Path) -> Secret | None:

@@ -1,6 +1,7 @@
 """A second remote: the same objects under the same names, copied without any key, and never ahead of itself.
 
-At every moment the copy is a whole vault as of some commit. It is only ever opened for reading.
+At every moment the copy gives back every snapshot it lists that is still live at the source. It is only ever
+opened for reading.
 """
 
 from __future__ import annotations
@@ -44,16 +45,27 @@ def mirror(
     target that is not the source's.
     """
     _same_vault(source, target)
-    head = find_head(source, 0)
-    already = _common_head(source, target, head)
-    names = [*_lacking(source, target), *_keyrings(source, target)]
-    names += [commit_name(sequence) for sequence in range(already + 1, head + 1)]
-    total = 0
-    for done, name in enumerate(names, 1):
+    objects = total = 0
+    for _ in range(_TRIES):
+        head = find_head(source, 0)
+        already = _common_head(source, target, head)
+        commits = [commit_name(sequence) for sequence in range(already + 1, head + 1)]
+        names = [*_lacking(source, target), *_keyrings(source, target)]
+        told = objects + len(names) + len(commits)
+        for name in names:
+            total += _copy(source, target, name)
+            objects += 1
+            if progress is not None:
+                progress(objects, told)
+        # A prune meanwhile may have moved what these commits need to packs that were not listed.
+        if find_head(source, 0) == head:
+            break
+    for name in commits:
         total += _copy(source, target, name)
+        objects += 1
         if progress is not None:
-            progress(done, len(names))
-    return Mirrored(len(names), total, head)
+            progress(objects, told)
+    return Mirrored(objects, total, head)
 
 
 def _same_vault(source: Remote, target: Remote) -> None:
@@ -61,18 +73,23 @@ def _same_vault(source: Remote, target: Remote) -> None:
         start = source.get(START)
     except NotFound:
         raise NotFound("vault-missing") from None
-    if not put_settled(target, START, start):
-        found = read_start(target.get(START)).vault
-        raise Damaged("vault-another", expected=read_start(start).vault, found=found)
+    found = target.get(START) if target.size(START) is not None else b""
+    if not start.startswith(found):
+        raise Damaged("vault-another", expected=read_start(start).vault, found=read_start(found).vault)
+    _copy(source, target, START)
 
 
 def _common_head(source: Remote, target: Remote, head: int) -> int:
-    """The last commit the target has; it must be the source's own."""
+    """The last commit the target has; it must be the source's own, or older than what the source keeps."""
     last = find_head(target, 0)
     if last > head:
         raise Damaged("vault-rolled-back", head=head, pinned=last)
+    if not last:
+        return 0
     name = commit_name(last)
-    if last and source.get(name) != target.get(name):
+    if source.size(name) is None:
+        return last  # cut off as history, or lost: there is nothing to compare with
+    if source.get(name) != target.get(name):
         if not _is_torn(target, name, source.get(name)):
             raise Damaged("vault-forked", name=name)
         return last - 1
@@ -91,6 +108,8 @@ def _lacking(source: Remote, target: Remote) -> list[str]:
 
 def _keyrings(source: Remote, target: Remote) -> list[str]:
     first, last = last_of(target, keyring_name, 0), last_of(source, keyring_name, 0)
+    if first and target.size(keyring_name(first)) != source.size(keyring_name(first)):
+        first -= 1  # torn when it was put
     return [keyring_name(sequence) for sequence in range(first + 1, last + 1)]
 
 

@@ -27,7 +27,8 @@ from sync_agent.vault.client import ClientFolder, Pin
 from sync_agent.vault.commits import Commit, Draft, KeyringMark, Link, seal_commit
 from sync_agent.vault.findings import Finding
 from sync_agent.vault.head import last_of
-from sync_agent.vault.history import Reading, find_head, read_link
+from sync_agent.vault.history import Reading, find_head, lost_packs, read_link
+from sync_agent.vault.index import Index
 from sync_agent.vault.keys import KeyringShelf, Start, VaultKeys, make_start, peek_keyring, read_start
 from sync_agent.vault.names import START, commit_name
 from sync_agent.vault.opening import check_keyring, check_pin
@@ -64,6 +65,7 @@ class Vault:
         self._now = now
         self._turn = threading.RLock()
         self._reader: BlobReader
+        self._strays: Index | None = None
 
     # Opening --------------------------------------------------------------------------------------------
 
@@ -138,6 +140,7 @@ class Vault:
     def _take_state(self, state: State) -> None:
         self.state = state
         self._reader = BlobReader(self.remote, self.keys, state.index)
+        self._strays = None
 
     # Facts ----------------------------------------------------------------------------------------------
 
@@ -185,13 +188,29 @@ class Vault:
         """As `Blobs.load`; looks again when another program has moved the blob meanwhile."""
         try:
             return self._reader.load(kind, blob_id)
-        except (Damaged, NotFound):
+        except (Damaged, NotFound) as problem:
             before = self.state.sequence
             with contextlib.suppress(Stale):  # it was taken in all the same
                 self.catch_up()
             if self.state.sequence == before:
-                raise
+                found = self._load_stray(kind, blob_id) if isinstance(problem, Damaged) else None
+                if found is None:
+                    raise
+                return found
         return self._reader.load(kind, blob_id)
+
+    def _load_stray(self, kind: str, blob_id: bytes) -> bytes | None:
+        """The blob out of packs no commit known here brought; a copy broken off has such packs."""
+        with self._turn:
+            if self._strays is None:
+                self._strays = Index()
+                for record in lost_packs(self.remote, self.keys, self.state):
+                    self._strays.add(record)
+        if not self._strays.spots(blob_id):
+            return None
+        with contextlib.suppress(Damaged, NotFound):
+            return BlobReader(self.remote, self.keys, self._strays).load(kind, blob_id)
+        return None
 
     def load_many(self, kind: str, blob_ids: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
         """As `Blobs.load_many`."""

@@ -12,8 +12,9 @@ from sync_agent.vault import Vault
 from sync_agent.vault.checking import verify
 from sync_agent.vault.mirroring import mirror, tidy
 from sync_agent.vault.pruning import prune
+from sync_agent.vault.rotation import reencrypt
 from tests.faults.remotes import AgingRemote, DyingRemote, FaultyRemote, Killed
-from tests.unit.vaults import PASSPHRASE, contents, needs_of, new_vault, snapshot, whole
+from tests.unit.vaults import PASSPHRASE, contents, needs_of, new_vault, restored, snapshot, whole
 
 WEEK = timedelta(days=7)
 
@@ -140,3 +141,78 @@ def test_a_source_that_went_back_or_is_another_vault_is_not_copied(
     with pytest.raises(Damaged, match="vault-another"):
         mirror(other, target)
     assert vault.head[0] == 5
+
+
+@pytest.mark.parametrize("name", ["vault-id", "k/0000000001", "c/0000000001"])
+def test_an_object_that_was_torn_on_the_way_is_put_right_by_the_next_copying(
+    source: AgingRemote, target: AgingRemote, name: str
+) -> None:
+    vault = new_vault(source)
+    vault.rekey(lambda keyring: keyring.add_slot("key-file", b"k" * 32))
+    pieces = contents(1, 3)
+    expected = {snapshot(vault, pieces).sequence: pieces}
+    target.put_new(name, source.get(name)[:40])
+    mirror(source, target)
+    assert {one: target.get(one) for one in target.names()} == {
+        one: source.get(one) for one in source.names()
+    }
+    assert whole(Vault.open(target, PASSPHRASE), expected)
+
+
+def test_a_copy_that_stayed_behind_while_history_was_cut_goes_on(
+    source: AgingRemote, target: AgingRemote
+) -> None:
+    vault, expected = filled(source)
+    mirror(source, target)
+    vault.add_epoch()
+    assert reencrypt(vault, grace=timedelta(0)).stated
+    for _ in range(2):
+        prune(vault, needs_of(vault), grace=timedelta(0))
+    assert source.size("c/0000000005") is None
+    mirror(source, target)
+    opened = Vault.open(target, PASSPHRASE)
+    assert opened.head == vault.head
+    assert whole(opened, expected)
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_late_copy_broken_off_gives_back_what_is_live_at_the_source(
+    source: AgingRemote, after: bool
+) -> None:
+    vault, expected = filled(source)
+    vault.add_epoch()
+    reencrypt(vault, grace=timedelta(0))
+    assert len(source.names("c/")) > 3
+    for last in count(1):
+        target = AgingRemote()
+        try:
+            mirror(source, DyingRemote(target, last, after))
+        except Killed:
+            opened = Vault.open(target, PASSPHRASE) if target.size("vault-id") else None
+            for commit in opened.snapshots if opened else ():
+                assert restored(opened, commit) == expected[commit.sequence]  # type: ignore[arg-type]
+        else:
+            break
+
+
+def test_packs_moved_by_a_prune_during_the_copying_are_copied_too(
+    source: AgingRemote, target: AgingRemote
+) -> None:
+    vault, _ = filled(source)
+    pieces = contents(9, 6, 100)
+    both = snapshot(vault, [*pieces, *contents(8, 6, 100)])
+    kept = snapshot(vault, pieces[:2])
+    pruned: list[object] = []
+
+    class Meanwhile(AgingRemote):
+        def put_new(self, name: str, data: bytes) -> bool:
+            if name.startswith("p/") and not pruned:
+                pruned.append(vault.forget([both.sequence]))
+                prune(vault, needs_of(vault), grace=timedelta(0))
+            return AgingRemote.put_new(self, name, data)
+
+    busy = Meanwhile()
+    mirror(source, busy)
+    assert busy.names("c/") == source.names("c/")
+    assert set(busy.names("p/")) >= set(source.names("p/"))
+    assert restored(Vault.open(busy, PASSPHRASE), kept) == pieces[:2]

@@ -45,6 +45,8 @@ class FaultyRemote:
     room: int | None = None
     no_delete: bool = False
     calm: bool = False
+    meanwhile: Callable[[str], None] | None = None
+    """What others do before an object of that name is put."""
     happened: Counter[str] = attrs.field(factory=Counter)
     _random: random.Random = attrs.field(init=False)
     _late: list[Stored] = attrs.field(factory=list, init=False)
@@ -64,6 +66,8 @@ class FaultyRemote:
 
     def put_new(self, name: str, data: bytes) -> bool:
         """As `Remote.put_new`, if nothing goes wrong."""
+        if self.meanwhile is not None and not self.calm:
+            self.meanwhile(name)
         self._take_room(len(data))
         match self._fault(PUTS):
             case "lost":

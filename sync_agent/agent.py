@@ -19,6 +19,7 @@ from typing import Any, Final
 from attrs import define, evolve, field, frozen
 
 from loanhub import Busy, Damaged, Interrupted, LoanHubError, NotFound, Stale, lock, private_folder
+from sync_agent.evidence import Verified, keep_verified
 from sync_agent.keeping import points_of
 from sync_agent.places import state_folder
 from sync_agent.retention import Policy, kept
@@ -212,7 +213,7 @@ class Agent:
     def _forget(self) -> Iterator[Did]:
         zone = self.now().astimezone().tzinfo
         assert zone is not None
-        keep = kept(points_of(self.vault), self.habits.policy, zone)
+        keep = kept(points_of(self.vault, self.journal), self.habits.policy, zone)
         gone = [one.sequence for one in self.vault.snapshots if one.sequence not in keep]
         if gone:
             self.vault.forget(gone)
@@ -226,7 +227,8 @@ class Agent:
     def _verify(self) -> Iterator[Did]:
         day = self.now().astimezone().toordinal() % SHARES
         found = verify_share(self.vault, day, SHARES)
-        self.journal.ran(self.vault, "verify", read_data=True, share=f"1/{SHARES}", damaged=len(found))
+        verified = Verified(found, read_data=True, packs=self.vault.state.index.present, share=(day, SHARES))
+        keep_verified(self.vault, self.journal, verified)
         yield Did("verify", {"damaged": [one.name for one in found]})
 
     def _copy(self) -> Iterator[Did]:

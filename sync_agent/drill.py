@@ -24,7 +24,7 @@ from loanhub import Damaged, Home, LoanHubError, NotFound, Secret, prove_home
 from sync_agent.restore import restore
 from sync_agent.snapshots import Problem, Progress, Snapshot, ls, snapshots_of
 from sync_agent.status import stamp
-from sync_agent.vault import Commit, Vault
+from sync_agent.vault import Vault
 
 VERSION: Final = 1
 MOST_FAULTS: Final = 100
@@ -105,11 +105,6 @@ def drill(
         snapshot, started, time.monotonic() - begun, came.files, came.bytes, homes=len(homes),
         faults=tuple(faults), **counts,
     )  # fmt: skip
-
-
-def keep_evidence(vault: Vault, drilled: Drilled) -> Commit:
-    """Writes what a drill found into the vault."""
-    return vault.commit("evidence", drilled.to_body())
 
 
 def last_drill(vault: Vault) -> dict[str, Any] | None:

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from loanhub import LoanHubError
+from sync_agent.evidence import hear, known_damage
 from sync_agent.retention import Point
 from sync_agent.snapshots import needs_of
-from sync_agent.status import commit_times
+from sync_agent.status import Journal, commit_times
 from sync_agent.vault import Commit, Finding, Vault
 from sync_agent.vault.checking import verify
 from sync_agent.vault.names import object_in
 
 
-def points_of(vault: Vault) -> list[Point]:
-    """Every snapshot of the vault, compared with what the storage holds at this moment."""
+def points_of(vault: Vault, journal: Journal) -> list[Point]:
+    """Every snapshot of the vault; those count that need nothing a verify found damaged, here or elsewhere.
+
+    What was read once and found damaged is of the right size all the same, so evidence is asked too.
+    """
+    hear(vault, journal)
     times = commit_times(vault)
-    damaged = unsound(vault, verify(vault, read_data=False))
+    damaged = unsound(vault, [*verify(vault, read_data=False), *known_damage(journal)])
     return [
         Point(one.sequence, times.get(one.sequence), one.at, one.sequence not in damaged)
         for one in vault.snapshots

@@ -102,6 +102,17 @@ def test_a_drill_finds_what_does_not_come_back(machine: Machine, office: Path) -
     assert {one["code"] for one in came.data["faults"]} == {"restore-damaged"}
 
 
+def test_another_machine_hears_of_verifies_and_drills(machine: Machine, office: Path, tmp_path: Path) -> None:
+    machine("backup", office)
+    other = Machine(tmp_path / "other", machine.vault)
+    assert other("status").data["last_verify"] is None
+    evidence = machine("verify", "--read-data").data["evidence"]
+    machine("drill")
+    told = other("status").data
+    assert told["last_verify"]["head"] == evidence
+    assert (told["last_verify"]["damaged"], told["last_drill"]["passed"]) == (0, True)
+
+
 def test_a_drill_needs_a_snapshot(machine: Machine) -> None:
     assert machine("drill").error == "sync-no-snapshots"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -10,11 +10,12 @@ import click
 
 from loanhub import Capabilities, Damaged
 from sync_agent.cli.meter import measured
-from sync_agent.cli.opening import open_vault, remote_at, vault_at_any_rate
+from sync_agent.cli.opening import is_copy, open_vault, remote_at, vault_at_any_rate
 from sync_agent.cli.outcome import DAMAGED, DONE, Outcome
 from sync_agent.cli.session import Session
 from sync_agent.cli.showing import age, local, now, size, table
 from sync_agent.cli.told import Told
+from sync_agent.evidence import Verified, hear, keep_verified
 from sync_agent.status import ALARMS, Journal, commit_times, moment_of, stamp
 from sync_agent.vault import Finding, Vault
 from sync_agent.vault.checking import mend as mend_vault
@@ -71,13 +72,17 @@ def verify(session: Session, read_data: bool, mend: bool) -> Outcome:
     if mend and mend_vault(vault) is not None:
         session.warn("sync.verify.mended")
     found = checked(session, vault, read_data=read_data)
+    evidence = None if is_copy(session) else evidence_of(vault, found, read_data=read_data, alarm=alarm)
     data = {
         "read_data": read_data,
         "head": _head(vault),
         "packs": vault.state.index.present,
         "damaged": [one.name for one in found],
         "findings": [attrs.asdict(one) for one in found],
+        "evidence": evidence,
     }
+    if evidence is None:
+        session.warn("sync.verify.only-told")
     if alarm is not None and (not found or alarm.code in ALARMS):
         error: Damaged = alarm
     else:
@@ -90,11 +95,24 @@ def verify(session: Session, read_data: bool, mend: bool) -> Outcome:
 
 
 def checked(session: Session, vault: Vault, *, read_data: bool) -> tuple[Finding, ...]:
-    """Verifies the vault and notes what came of it."""
+    """Verifies the vault, with a meter."""
     with measured(session, "sync.meter.verify") as tell:
-        found = verify_vault(vault, read_data=read_data, progress=tell)
-    Journal.of(vault).ran(vault, "verify", read_data=read_data, damaged=len(found))
-    return found
+        return verify_vault(vault, read_data=read_data, progress=tell)
+
+
+def evidence_of(
+    vault: Vault, found: Sequence[Finding], *, read_data: bool, alarm: Damaged | None
+) -> int | None:
+    """Notes what a verify found, here and, where that can be written, in the vault: number of the commit.
+
+    A vault that shows another history than it did is no place for evidence.
+    """
+    verified = Verified(found, read_data, vault.state.index.present)
+    if alarm is not None:
+        Journal.of(vault).ran(vault, "verify", read_data=read_data, damaged=len(found))
+        return None
+    kept = keep_verified(vault, Journal.of(vault), verified)
+    return None if kept is None else kept.sequence
 
 
 def _head(vault: Vault) -> dict[str, Any]:
@@ -111,6 +129,8 @@ def status(session: Session) -> Outcome:
     vault = open_vault(session)
     able = vault.remote.probe()
     told_abilities(session, able)
+    if not is_copy(session):
+        hear(vault, Journal.of(vault))
     noted = Journal.of(vault).read()
     data: dict[str, Any] = {
         "vault": vault.id,

@@ -17,7 +17,8 @@ from sync_agent.cli.session import Session
 from sync_agent.cli.showing import now
 from sync_agent.cli.told import Told
 from sync_agent.drill import drill as make_drill
-from sync_agent.drill import keep_evidence, some_snapshot
+from sync_agent.drill import some_snapshot
+from sync_agent.evidence import keep
 from sync_agent.plan import Facts, drill_line, write_plan
 from sync_agent.snapshots import Progress, snapshot_named
 from sync_agent.status import Journal
@@ -42,8 +43,11 @@ def drill(session: Session, name: str, scratch: str) -> Outcome:
             tell(progress.bytes, progress.expected)
 
         found = make_drill(vault, snapshot, Path(folder), secret(session), hear)
-    evidence = None if is_copy(session) else keep_evidence(vault, found).sequence
     body = found.to_body()
+    kept = None if is_copy(session) else keep(vault, body)
+    evidence = None if kept is None else kept.sequence
+    if evidence is None:
+        session.warn("sync.verify.only-told")
     facts = {"snapshot": found.snapshot.id, "passed": found.passed, "milliseconds": body["milliseconds"]}
     Journal.of(vault).ran(vault, "drill", **facts)
     words = [{**one, "message": session.say(one["code"], **one).text} for one in body["faults"]]

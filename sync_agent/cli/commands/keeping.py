@@ -51,7 +51,7 @@ def forget(session: Session, /, snapshots: tuple[str, ...], dry_run: bool, **cou
     else:
         zone = datetime.now().astimezone().tzinfo
         assert zone is not None
-        reasons = kept(points_of(vault), policy, zone)
+        reasons = kept(points_of(vault, Journal.of(vault)), policy, zone)
         gone = {one.sequence for one in vault.snapshots} - set(reasons)
     everything = snapshots_of(vault)
     forgotten = [one.id for one in everything if one.commit.sequence in gone]

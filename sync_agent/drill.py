@@ -25,6 +25,7 @@ from sync_agent.restore import restore
 from sync_agent.snapshots import Problem, Progress, Snapshot, ls, snapshots_of
 from sync_agent.status import stamp
 from sync_agent.vault import Vault
+from sync_agent.wal import SMALLEST_PAGE
 
 VERSION: Final = 1
 MOST_FAULTS: Final = 100
@@ -33,7 +34,11 @@ _PLAIN: Final = b"SQLite format 3\0"
 
 @frozen
 class Drilled:
-    """What a drill found. `databases` were opened and checked; `unopened` are encrypted and no home's."""
+    """What a drill found. `databases` were opened and checked.
+
+    `unopened` are encrypted and no home's: they are proven by the ids of their pieces and made of whole
+    pages, and what stands in those nobody here can read.
+    """
 
     snapshot: Snapshot
     started: datetime
@@ -95,7 +100,9 @@ def drill(
     counts = {"databases": 0, "unopened": 0}
     for path in _databases(vault, snapshot, scratch):
         if not _is_plain(path):
-            counts["unopened"] += not any(path.is_relative_to(home.root) for home in homes)
+            if not any(path.is_relative_to(home.root) for home in homes):
+                counts["unopened"] += 1
+                faults += [] if _has_pages(path) else [Problem("sync-drill-pages", _inside(path, scratch))]
             continue
         counts["databases"] += 1
         faults += [Problem("sync-drill-database", _inside(path, scratch))] if not _is_sound(path) else []
@@ -133,6 +140,12 @@ def _databases(vault: Vault, snapshot: Snapshot, scratch: Path) -> Iterator[Path
 def _is_plain(path: Path) -> bool:
     with path.open("rb") as stream:
         return stream.read(len(_PLAIN)) == _PLAIN
+
+
+def _has_pages(path: Path) -> bool:
+    """Whether an encrypted database is made of whole pages, the first of which was written."""
+    with path.open("rb") as stream:
+        return any(stream.read(SMALLEST_PAGE)) and path.stat().st_size % SMALLEST_PAGE == 0
 
 
 def _is_sound(path: Path) -> bool:

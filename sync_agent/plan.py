@@ -118,4 +118,7 @@ def drill_line(found: Mapping[str, Any], lang: Lang) -> str:
         "faults": len(found["faults"]),
         "databases": found["databases"] + found["homes"],
     }
-    return render("sync.drill.passed" if found["passed"] else "sync.drill.failed", lang, **facts).text
+    said = render("sync.drill.passed" if found["passed"] else "sync.drill.failed", lang, **facts).text
+    if not found["unopened"]:
+        return said
+    return f"{said}\n{render('sync.drill.unopened', lang, count=found['unopened']).text}"

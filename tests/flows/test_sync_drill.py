@@ -24,6 +24,7 @@ from sync_agent.places import Notes
 from sync_agent.plugin import Backups
 from sync_agent.vault import Vault
 from tests.flows.syncing import PASSPHRASE, Machine, contents, written
+from tests.unit.counting import count, made
 
 FILES = {"合同/张三.txt": "五万元", "notes.txt": "one"}
 
@@ -88,6 +89,25 @@ def test_a_drill_finds_a_database_that_is_broken(machine: Machine, office: Path)
         ("sync-drill-database", "office/ledger.db")
     ]
     assert machine("status").data["last_drill"]["passed"] is False
+
+
+def test_a_drill_checks_an_encrypted_database_as_far_as_it_can_and_says_how_far(
+    machine: Machine, office: Path
+) -> None:
+    """Nobody gave its key: it is told apart by the log beside it."""
+    with closing(made(office / "till.db", "5e" * 32)) as till:
+        count(till)
+        machine("backup", office)
+    came = machine("drill")
+    assert (came.code, came.data["databases"], came.data["unopened"]) == (0, 0, 1)
+    assert "1 encrypted databases belong to no restored home" in machine.says("drill", "--lang", "en")[1]
+    (office / "till.db-wal").write_bytes(b"\x37\x7f\x06\x82")
+    (office / "till.db").write_bytes(b"x" * 5000)  # what a program left of a database that it lost
+    machine("backup", office)
+    came = machine("drill", "--snapshot", "latest")
+    assert [(one["code"], one["path"]) for one in came.data["faults"]] == [
+        ("sync-drill-pages", "office/till.db")
+    ]
 
 
 def test_a_drill_finds_what_does_not_come_back(machine: Machine, office: Path) -> None:

@@ -105,7 +105,8 @@ class _Planner:
         there = _Listing(self.vault, self.grace)
         doomed = self._packs(state, marks, there)
         names = {pack_name(pack.object_id) for pack in doomed}
-        names |= there.strangers(state) | there.old_bases(state)
+        ours = {pack_name(record.object_id) for record in self._records}
+        names |= (there.strangers(state) - ours) | there.old_bases(state)
         if not names and not self._records:
             raise _NothingToDo
         self._records += self._packer.flush()

@@ -212,6 +212,29 @@ def test_a_prune_that_is_overtaken_by_a_backup_looks_again(
     assert verify(reopened(remote), read_data=True) == ()
 
 
+def test_a_prune_without_grace_that_is_overtaken_keeps_what_it_copied(
+    remote: AgingRemote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault, other = new_vault(remote), reopened(remote)
+    pieces = contents(7, 8)
+    first, kept = snapshot(vault, pieces), snapshot(vault, pieces[:2])
+    vault.forget([first.sequence])
+    made: list[Commit] = []
+    real = Vault._put
+
+    def meanwhile(self: Vault, proposal: Proposal) -> Commit | None:
+        if self is vault and proposal.type == "prune-plan" and not made:
+            made.append(snapshot(other, contents(8, 1)))
+        return real(self, proposal)
+
+    monkeypatch.setattr(Vault, "_put", meanwhile)
+    assert pruned(vault, timedelta(0)) > 0
+    assert made
+    expected = {kept.sequence: pieces[:2], made[0].sequence: contents(8, 1)}
+    assert whole(reopened(remote), expected)
+    assert verify(reopened(remote), read_data=True) == ()
+
+
 def test_a_killed_sweep_is_run_again(remote: AgingRemote, monkeypatch: pytest.MonkeyPatch) -> None:
     vault = new_vault(remote)
     first, second = snapshot(vault, contents(8, 4)), snapshot(vault, contents(9, 4))

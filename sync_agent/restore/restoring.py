@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from loanhub import Damaged, NotFound, is_kept_name, saying_full
 from sync_agent.pages import has_journal, has_log, has_users, remove_beside
@@ -44,6 +44,8 @@ class Wish:
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     inside: bytes = b""
+    name: bytes = b""
+    """What `inside` is called here, when it is a single file and this is not empty."""
 
 
 @frozen
@@ -83,7 +85,8 @@ def restore(
     restorer = _Restorer(vault, patterns, expected, tell, meet)
     if wanted.inside and top.is_folder:
         restorer.dress_at_the_end(target, top)
-    restorer.run(entries_of(vault.load, top.references) if top.is_folder else iter((top,)), target)
+    single = evolve(top, name=wanted.name or top.name)
+    restorer.run(entries_of(vault.load, top.references) if top.is_folder else iter((single,)), target)
     return restorer.answer()
 
 

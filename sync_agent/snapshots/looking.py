@@ -98,7 +98,12 @@ def find(
 
 def diff(vault: Vault, before: Snapshot, after: Snapshot) -> Iterator[Change]:
     """What differs, in the order of the paths; folders that are the same are not read."""
-    way = [(b"", _paired(vault.load, before.top, after.top))]
+    return changed(vault.load, before.top, after.top)
+
+
+def changed(load: Load, before: Entry, after: Entry) -> Iterator[Change]:
+    """As `diff`, of what is in two folders."""
+    way = [(b"", _paired(load, before, after))]
     while way:
         above, pairs = way[-1]
         pair = next(pairs, None)
@@ -113,7 +118,7 @@ def diff(vault: Vault, before: Snapshot, after: Snapshot) -> Iterator[Change]:
         if how is not None:
             yield Change(path, how, old, new)
         if _content(old) != _content(new) and any(one and one.is_folder for one in pair):
-            way.append((path, _paired(vault.load, old, new)))
+            way.append((path, _paired(load, old, new)))
 
 
 def _paired(

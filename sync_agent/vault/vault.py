@@ -20,13 +20,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from loanhub import Busy, Damaged, Keyring, NotAllowed, NotFound, Place, Remote, Secret, Stale, Usage
+from loanhub import (
+    Busy,
+    Damaged,
+    Keyring,
+    LoanHubError,
+    NotAllowed,
+    NotFound,
+    Place,
+    Remote,
+    Secret,
+    Stale,
+    Usage,
+)
 from sync_agent.slots import kinds_for
 from sync_agent.vault import bases
 from sync_agent.vault.client import ClientFolder, Pin
 from sync_agent.vault.commits import Commit, Draft, KeyringMark, Link, seal_commit
 from sync_agent.vault.findings import Finding
-from sync_agent.vault.head import last_of
 from sync_agent.vault.history import Reading, find_head, lost_packs, read_link
 from sync_agent.vault.index import Index
 from sync_agent.vault.keys import KeyringShelf, Start, VaultKeys, make_start, peek_keyring, read_start
@@ -193,10 +204,9 @@ class Vault:
             with contextlib.suppress(Stale):  # it was taken in all the same
                 self.catch_up()
             if self.state.sequence == before:
-                found = self._load_stray(kind, blob_id) if isinstance(problem, Damaged) else None
-                if found is None:
-                    raise
-                return found
+                if isinstance(problem, Damaged) and (found := self._load_stray(kind, blob_id)) is not None:
+                    return found
+                raise
         return self._reader.load(kind, blob_id)
 
     def _load_stray(self, kind: str, blob_id: bytes) -> bytes | None:
@@ -206,8 +216,6 @@ class Vault:
                 self._strays = Index()
                 for record in lost_packs(self.remote, self.keys, self.state):
                     self._strays.add(record)
-        if not self._strays.spots(blob_id):
-            return None
         with contextlib.suppress(Damaged, NotFound):
             return BlobReader(self.remote, self.keys, self._strays).load(kind, blob_id)
         return None
@@ -285,8 +293,34 @@ class Vault:
         commit, stored = seal_commit(self.keys, draft, link)
         if not put_settled(self.remote, commit_name(commit.sequence), stored):
             return None
+        if not self._counts(commit):
+            self._withdraw(commit)
         state.apply(commit, new)
         return commit
+
+    def _counts(self, commit: Commit) -> bool:
+        """Whether the commit just put follows the chain: a number cut off as history can be put once more.
+
+        History goes from the oldest on, so where the number before is still there, nothing was cut.
+        """
+        before = commit.sequence - 1
+        if before and self.remote.size(commit_name(before)) is not None:
+            return True
+        head = find_head(self.remote, 0)
+        if head == commit.sequence == 1:
+            return True
+        state = Reading(self.remote, self.keys, head).state()
+        return state.floor == commit.sequence or state.snapshots.get(commit.sequence) == commit
+
+    def _withdraw(self, commit: Commit) -> NoReturn:
+        """A commit among history that nobody needs; it never counted."""
+        try:
+            self._overtaken(commit.sequence - 1)
+        except Stale:
+            if self.state.floor > commit.sequence:
+                with contextlib.suppress(LoanHubError):
+                    self.remote.delete(commit_name(commit.sequence))
+            raise
 
     def _write_base(self, *, whole: bool) -> None:
         if whole:
@@ -304,9 +338,9 @@ class Vault:
         """
         with self._turn:
             known = self.state.sequence
-            if known and self.remote.size(commit_name(known)) is None:
+            head = find_head(self.remote, known)
+            if head and self.remote.size(commit_name(known or 1)) is None:
                 self._overtaken(known)
-            head = last_of(self.remote, commit_name, known)
             reading = Reading(self.remote, self.keys, head)
             for sequence in range(known + 1, head + 1):
                 link = reading.link(sequence)

@@ -429,6 +429,58 @@ def test_a_machine_that_stayed_open_while_history_was_cut_makes_its_backup_again
     assert whole(reopened(remote), {first.sequence: [b"kept"], second.sequence: [b"new"]})
 
 
+@pytest.mark.parametrize("before", [0, 1, 3])
+def test_a_number_cut_off_as_history_is_not_used_again(remote: AgingRemote, before: int) -> None:
+    new_vault(remote)
+    for number in range(before):
+        snapshot(reopened(remote), contents(number, 1))
+    late = reopened(remote)
+    with late.writer() as session:
+        pieces = contents(7, 3)
+        ids = [session.save("data", piece) for piece in pieces]
+        cut_history(remote)
+        with pytest.raises(Stale, match="vault-pruned-meanwhile"):
+            session.commit({"listing": session.save("tree", b"".join(ids)).hex()})
+    made = snapshot(late, pieces)
+    assert restored(reopened(remote), made) == pieces
+    assert reopened(remote).head == late.head
+
+
+@pytest.mark.parametrize("before", [0, 1, 3])
+def test_a_commit_put_after_its_number_was_cut_off_is_taken_back(
+    remote: AgingRemote, before: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_vault(remote)
+    for number in range(before):
+        snapshot(reopened(remote), contents(number, 1))
+    late, real = reopened(remote), Vault._put
+
+    def asleep(self: Vault, proposal: Proposal) -> Commit | None:
+        if self is late and not remote.asked["slept"]:
+            remote.asked["slept"] += 1
+            cut_history(remote)
+        return real(self, proposal)
+
+    monkeypatch.setattr(Vault, "_put", asleep)
+    numbers = remote.names("c/")
+    with pytest.raises(Stale, match="vault-pruned-meanwhile"):
+        late.commit("evidence", {})
+    assert not set(remote.names("c/")) & {*numbers, f"c/{before + 1:010}"}
+    made = snapshot(late, contents(7, 3))
+    assert restored(reopened(remote), made) == contents(7, 3)
+
+
+def cut_history(remote: AgingRemote) -> None:
+    """Another machine makes new keys at once; commits from before are gone."""
+    other = reopened(remote)
+    for number in range(3):
+        snapshot(other, contents(20 + number, 1))
+    other.add_epoch()
+    assert reencrypt(other, grace=timedelta(0)).stated
+    for _ in range(2):
+        pruned(other, timedelta(0))
+
+
 def test_a_backup_that_began_before_an_epoch_was_retired_is_made_again(remote: AgingRemote) -> None:
     vault, slow = new_vault(remote), reopened(remote)
     snapshot(vault, contents(1, 2))

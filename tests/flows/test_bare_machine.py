@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import venv
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from loanhub.system import private_folder
 from loanhub.testing.servers import S3Server, seaweedfs
 from tests.flows.syncing import Machine, environment_of, written
 from tests.flows.test_resume import at_work, customer, letters, loan
+from tests.unit.test_wheel import run, wheel  # noqa: F401  # a fixture
 from tests.unit.vaults import CHEAP
 
 PASSPHRASE = "correct horse"
@@ -51,8 +53,10 @@ def office_of(root: Path) -> tuple[Path, str]:
 class Bare:
     """An empty folder, this program, credentials and the recovery key: nothing else is known."""
 
-    def __init__(self, folder: Path, server: S3Server, recovery: str) -> None:
-        self.folder = folder
+    def __init__(
+        self, folder: Path, server: S3Server, recovery: str, python: Path = Path(sys.executable)
+    ) -> None:
+        self.folder, self.python = folder, python
         folder.mkdir()
         here = {word: os.environ[word] for word in ("PATH", "SYSTEMROOT") if word in os.environ}
         self.environment = {
@@ -62,7 +66,7 @@ class Bare:
 
     def __call__(self, program: str, *argv: object) -> tuple[int, dict[str, Any]]:
         """What a command came to: its exit status and its data."""
-        command = [sys.executable, "-m", program, "--json", "--yes", *map(str, argv)]
+        command = [str(self.python), "-m", program, "--json", "--yes", *map(str, argv)]
         came = subprocess.run(
             command, cwd=self.folder, env=self.environment, capture_output=True, encoding="utf-8", check=False
         )
@@ -100,7 +104,44 @@ def test_a_home_whose_data_comes_back_is_held_however_deep_it_lay(
         assert (marked.snapshot, marked.vault) == (came.data["snapshot"], machine("status").data["vault"])
 
 
+@pytest.fixture(scope="module")
+def installed(
+    wheel: Path,  # noqa: F811  # the fixture by its name
+    checkout: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """The Python of a fresh environment: what the lock names, proven by its hashes, and the wheel."""
+    home = tmp_path_factory.mktemp("bare") / "venv"
+    venv.create(home, with_pip=False)
+    python = home / ("Scripts" if os.name == "nt" else "bin") / Path(sys.executable).name
+    install = (sys.executable, "-m", "uv", "pip", "install", "-q", "--python", python)
+    run(*install, "--require-hashes", "-r", checkout / "requirements.lock", cwd=home)
+    run(*install, "--no-deps", wheel, cwd=home)
+    return python
+
+
+@pytest.mark.timeout(300)
+def test_what_is_installed_on_a_bare_machine_brings_the_office_back(
+    server: S3Server, installed: Path, checkout: Path, tmp_path: Path
+) -> None:
+    """Nothing of this checkout is there but the wheel that was built of it."""
+    vault, recovery, reminded = lost(server, tmp_path)
+    bare = Bare(tmp_path / "bare", server, recovery, installed)
+    code = "import loanhub, sync_agent; print(loanhub.__file__, sync_agent.__file__)"
+    assert str(checkout) not in run(installed, "-P", "-c", code, cwd=bare.folder)
+    come_back(bare, vault, reminded)
+
+
 def test_an_office_comes_back_held_and_sends_nothing_twice(server: S3Server, tmp_path: Path) -> None:
+    vault, recovery, reminded = lost(server, tmp_path)
+    come_back(Bare(tmp_path / "bare", server, recovery), vault, reminded)
+
+
+def lost(server: S3Server, tmp_path: Path) -> tuple[str, str, list[Any]]:
+    """An office that was backed up, sent letters, and then its disk died.
+
+    Its vault, its recovery key, and what the letters reminded of.
+    """
     home, recovery = office_of(tmp_path / "office")
     vault = f"s3://{server.bucket()}/office"
     machine = Machine(tmp_path / "state", vault, PASSPHRASE, environment_of(server))
@@ -110,8 +151,11 @@ def test_an_office_comes_back_held_and_sends_nothing_twice(server: S3Server, tmp
         office.send()
         reminded = office.reminded(letters(home))
         assert len(reminded) > 3
+    return vault, recovery, reminded
 
-    bare = Bare(tmp_path / "bare", server, recovery)
+
+def come_back(bare: Bare, vault: str, reminded: list[Any]) -> None:
+    """Restored it is held, what is in it is found, and nothing that was sent is sent again."""
     status, came = bare("sync_agent", "restore", "latest", "--to", "back", "--vault", vault)
     back = bare.folder / "back" / "office"
     assert (status, came["held"]) == (0, [str(back)])

@@ -75,12 +75,17 @@ class _Check:
         return sorted(marks, key=lambda mark: mark.sequence)
 
     def start_and_keyrings(self, marks: Iterable[KeyringMark]) -> None:
-        """The first object, the keyrings that commits name and the newest are there, and as commits say."""
+        """All keyrings are there; the first object, the newest and those commits name are as they say."""
         vault = self.vault
         hashes = {mark.sequence: mark.hash for mark in marks}
         hashes[0] = vault.keys.chain_hash(vault.keys.start.content).hex()
-        for sequence in sorted({*hashes, vault.keyring_sequence}):
+        for sequence in range(max(*hashes, vault.keyring_sequence) + 1):
             name = keyring_name(sequence)
+            if sequence not in hashes and sequence != vault.keyring_sequence:
+                # It may have been torn when it was put: nobody says what it should be.
+                if vault.remote.size(name) is None:
+                    self.findings.add(Finding(name, MISSING))
+                continue
             try:
                 stored = vault.remote.get(name)
                 if hashes.get(sequence, "") not in ("", vault.keys.chain_hash(stored).hex()):

@@ -18,6 +18,7 @@ from loanhub import (
     Damaged,
     Keyring,
     Misconfigured,
+    NotFound,
     Place,
     Remote,
     SealKey,
@@ -30,7 +31,7 @@ from loanhub import (
 )
 from sync_agent.vault import strict
 from sync_agent.vault.head import last_of
-from sync_agent.vault.names import START, keyring_name
+from sync_agent.vault.names import KEYRINGS, START, keyring_in, keyring_name
 from sync_agent.vault.putting import put_settled
 
 FORMAT: Final = "loanhub-vault"
@@ -95,9 +96,11 @@ def _refuse_other_versions(line: bytes) -> None:
 class KeyringShelf:
     """The keyring objects of a vault: the newest that reads counts, and none is ever written over."""
 
-    def __init__(self, remote: Remote, start: Start) -> None:
+    def __init__(self, remote: Remote, start: Start, *, pinned: bool = False) -> None:
+        """`pinned`: this machine has seen the newest keyring before, and a missing one is an alarm."""
         self._remote = remote
         self._last = 0
+        self._pinned = pinned
         self.sequence = 0
         self.content = start.keyring
         self.stored = start.content
@@ -112,9 +115,10 @@ class KeyringShelf:
 
         One that was torn when it was put is passed over; a commit or a pin that knew it raises the alarm.
         """
-        last = last_of(self._remote, keyring_name, self._last)
+        known = self._last if self._last or self._pinned else newest_keyring(self._remote)
+        last = last_of(self._remote, keyring_name, known)
         for sequence in range(last, self._last, -1):
-            content = self._remote.get(keyring_name(sequence))
+            content = _content(self._remote, sequence)
             if _reads(content):
                 self._take(sequence, content)
                 break
@@ -130,6 +134,18 @@ class KeyringShelf:
 
     def _take(self, sequence: int, content: bytes) -> None:
         self.sequence, self.content, self.stored = sequence, content, content
+
+
+def _content(remote: Remote, sequence: int) -> bytes:
+    try:
+        return remote.get(keyring_name(sequence))
+    except NotFound:
+        return b""
+
+
+def newest_keyring(remote: Remote) -> int:
+    """The largest number a listing shows, 0 for none: one that is missing before it is not the end."""
+    return max((keyring_in(one.name) or 0 for one in remote.list(KEYRINGS)), default=0)
 
 
 def _reads(content: bytes) -> bool:

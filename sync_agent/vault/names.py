@@ -14,6 +14,7 @@ COMMITS: Final = "c/"
 KEYRINGS: Final = "k/"
 _BY_ID: Final = re.compile(r"(?:p/([0-9a-f]{2})|i)/([0-9a-f]{32})")
 _COMMIT: Final = re.compile(r"c/(\d{10})")
+_KEYRING: Final = re.compile(r"k/(\d{10})")
 
 
 def pack_name(object_id: bytes) -> str:
@@ -48,4 +49,10 @@ def object_in(name: str) -> bytes | None:
 def sequence_in(name: str) -> int | None:
     """The number in the name of a commit; None for any other name."""
     found = _COMMIT.fullmatch(name)
+    return int(found[1]) if found and int(found[1]) else None
+
+
+def keyring_in(name: str) -> int | None:
+    """The number in the name of a keyring; None for any other name."""
+    found = _KEYRING.fullmatch(name)
     return int(found[1]) if found and int(found[1]) else None

@@ -123,9 +123,10 @@ class Vault:
         start = _start_of(remote)
         if vault_id is not None and start.vault != vault_id:
             raise Damaged("vault-another", expected=vault_id, found=start.vault)
-        shelf = KeyringShelf(remote, start)
+        client = ClientFolder(cache, start.vault)
+        shelf = KeyringShelf(remote, start, pinned=client.pin() is not None)
         keys = VaultKeys(_keyring(shelf, unlock, kind), start)
-        vault = cls(remote, keys, shelf, ClientFolder(cache, start.vault), now)
+        vault = cls(remote, keys, shelf, client, now)
         vault._read(salvage)
         return vault
 

@@ -144,7 +144,7 @@ def test_a_harmed_base_is_named_and_costs_nothing(
     assert set(problems(verify(vault, read_data=False))) == {used[-1]}
 
 
-@pytest.mark.parametrize("harm", [flip, cut, empty, remove])
+@pytest.mark.parametrize("harm", [flip, cut, empty, lengthen, remove])
 def test_a_harmed_keyring_is_named(remote: AgingRemote, expected: dict[int, list[bytes]], harm: Harm) -> None:
     vault = reopened(remote)
     problem = harm(remote, "k/0000000001")
@@ -152,10 +152,37 @@ def test_a_harmed_keyring_is_named(remote: AgingRemote, expected: dict[int, list
     assert whole(vault, expected)
 
 
-def test_a_harmed_beginning_is_named(remote: AgingRemote, expected: dict[int, list[bytes]]) -> None:
+@pytest.mark.parametrize("harm", [cut, empty, lengthen, remove, swap])
+def test_a_superseded_keyring_that_is_harmed_locks_nobody_out(
+    remote: AgingRemote, expected: dict[int, list[bytes]], harm: Harm
+) -> None:
     vault = reopened(remote)
-    cut(remote, "vault-id")
-    assert problems(verify(vault, read_data=False)) == {"vault-id": DAMAGED}
+    vault.rekey(lambda keyring: keyring.add_slot("key-file", b"l" * 32))
+    problem = harm(remote, "k/0000000001")
+    again = reopened(remote)
+    assert problems(verify(again, read_data=False)) == {"k/0000000001": problem}
+    assert whole(again, expected)
+
+
+def test_a_superseded_keyring_nobody_names_is_missed_when_it_is_gone(
+    remote: AgingRemote, expected: dict[int, list[bytes]]
+) -> None:
+    vault = reopened(remote)
+    vault.keyring.add_slot("key-file", b"l" * 32)
+    vault.rekey(lambda keyring: keyring.add_slot("key-file", b"m" * 32))
+    remote.delete("k/0000000002")
+    again = reopened(remote)
+    assert problems(verify(again, read_data=False)) == {"k/0000000002": MISSING}
+    assert whole(again, expected)
+
+
+@pytest.mark.parametrize("harm", [flip, cut, empty, lengthen, remove])
+def test_a_harmed_beginning_is_named(
+    remote: AgingRemote, expected: dict[int, list[bytes]], harm: Harm
+) -> None:
+    vault = reopened(remote)
+    problem = harm(remote, "vault-id")
+    assert problems(verify(vault, read_data=False)) == {"vault-id": problem}
     assert whole(vault, expected)
 
 

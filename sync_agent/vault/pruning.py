@@ -15,7 +15,7 @@ from loanhub import Damaged, NotAllowed, Remote, Stored
 from sync_agent.vault.commits import Commit
 from sync_agent.vault.copying import frames_of
 from sync_agent.vault.index import Marks, PackFacts
-from sync_agent.vault.names import BASES, PACKS, commit_name, object_in, pack_name
+from sync_agent.vault.names import BASES, PACKS, commit_name, object_in, pack_name, sequence_in
 from sync_agent.vault.packing import PACK_FULL, Packer
 from sync_agent.vault.records import Record
 from sync_agent.vault.state import State
@@ -205,15 +205,33 @@ def sweep(vault: Vault, *, grace: timedelta = GRACE) -> int:
         for plan in set(vault.state.doomed.values())
         if age_between(vault.remote, plan, probe.sequence) >= grace
     }
-    # From the oldest commit on, so that no hole is ever in the numbers.
-    due = sorted(name for name, plan in vault.state.doomed.items() if plan in plans)
+    due = _without_holes(vault, {name for name, plan in vault.state.doomed.items() if plan in plans})
     deleted = 0
     for at in range(0, len(due), _AT_ONCE):
         gone = _delete(vault, due[at : at + _AT_ONCE])
         if gone:
             vault.commit("prune", {"objects": sorted(gone)})
         deleted += len(gone)
+        if len(gone) < len(due[at : at + _AT_ONCE]):
+            break
     return deleted
+
+
+def _without_holes(vault: Vault, due: set[str]) -> list[str]:
+    """What to delete, in order: commits first and from the oldest on, none above one that stays.
+
+    So no hole is ever in the numbers, whatever a clock that jumped says of the age of two plans: a machine
+    that stands below a hole would take it for the end.
+    """
+    commits: list[str] = []
+    for name in sorted(due):
+        if (sequence := sequence_in(name)) is None:
+            continue
+        before = commit_name(sequence - 1)
+        if before != (commits or [""])[-1] and vault.remote.size(before) is not None:
+            break
+        commits.append(name)
+    return commits + sorted(name for name in due if sequence_in(name) is None)
 
 
 def age_between(remote: Remote, before: int, now: int) -> timedelta:

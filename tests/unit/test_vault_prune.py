@@ -470,6 +470,22 @@ def test_a_commit_put_after_its_number_was_cut_off_is_taken_back(
     assert restored(reopened(remote), made) == contents(7, 3)
 
 
+def test_a_clock_that_jumps_back_between_two_plans_leaves_no_hole_in_the_numbers(remote: AgingRemote) -> None:
+    vault = new_vault(remote)
+    pieces = contents(1, 3)
+    kept = snapshot(vault, pieces)
+    away = reopened(remote)
+    for jump in (timedelta(0), -365 * DAY):
+        remote.wait(jump)
+        vault.add_epoch()
+        assert reencrypt(vault, grace=timedelta(0)).stated
+    reencrypt(vault, grace=timedelta(0))
+    numbers = [int(name[2:]) for name in remote.names("c/")]
+    assert numbers == list(range(numbers[0], vault.head[0] + 1))
+    made = snapshot(away, pieces)
+    assert whole(reopened(remote), {kept.sequence: pieces, made.sequence: pieces})
+
+
 def cut_history(remote: AgingRemote) -> None:
     """Another machine makes new keys at once; commits from before are gone."""
     other = reopened(remote)

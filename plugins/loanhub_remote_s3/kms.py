@@ -57,8 +57,8 @@ def _told(parameters: Mapping[str, Any], place: SlotPlace) -> dict[str, str]:
 
 
 def _asked(call: str, told: Mapping[str, str], place: SlotPlace, **what: Any) -> Mapping[str, Any]:
-    """Raises NotAllowed `kms-refused`, Misconfigured `kms-no-key`, Busy `kms-away`."""
-    from botocore.exceptions import BotoCoreError, ClientError
+    """Raises NotAllowed `kms-refused`, Misconfigured `kms-no-key` and `kms-place-wrong`, Busy `kms-away`."""
+    from botocore.exceptions import BotoCoreError, ClientError, InvalidRegionError, NoRegionError
 
     context = {"loanhub-home": place.home, "loanhub-slot": place.slot, "loanhub-kind": place.kind}
     try:
@@ -70,6 +70,8 @@ def _asked(call: str, told: Mapping[str, str], place: SlotPlace, **what: Any) ->
         if code in _NO_KEY:
             raise Misconfigured("kms-no-key") from None
         raise Busy("kms-away") from None
+    except (NoRegionError, InvalidRegionError, ValueError):  # ValueError: an endpoint that is none
+        raise Misconfigured("kms-place-wrong") from None
     except BotoCoreError:
         raise Busy("kms-away") from None
     return answer

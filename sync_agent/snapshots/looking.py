@@ -176,6 +176,29 @@ def needs_of(vault: Vault) -> Callable[[Commit, Callable[[bytes], bool]], None]:
     return needs
 
 
+def epochs_needed(vault: Vault) -> dict[int, list[int]]:
+    """The snapshots that need each key epoch, by their numbers, oldest first.
+
+    What is missing is passed over here: verify names it. Raises what reading listings raises.
+    """
+    index, needs = vault.state.index, needs_of(vault)
+    found: dict[int, list[int]] = {}
+    for number, commit in sorted(vault.state.snapshots.items()):
+        seen, epochs = set[bytes](), set[int]()
+
+        def mark(blob_id: bytes, seen: set[bytes] = seen, epochs: set[int] = epochs) -> bool:
+            if blob_id in seen:
+                return False
+            seen.add(blob_id)
+            epochs.update(index.packs[spot.pack].epoch for spot in index.spots(blob_id)[:1])
+            return True
+
+        needs(commit, mark)
+        for epoch in epochs:
+            found.setdefault(epoch, []).append(number)
+    return found
+
+
 def _mark_entry(load: Load, entry: Entry, mark: Callable[[bytes], bool]) -> list[bytes]:
     """Marks what a file needs; of a folder, the parts that are still to be gone through."""
     ids = [blob_id for blob_id, _ in entry.references]

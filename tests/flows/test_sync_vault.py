@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sync_agent.snapshots.contents import Contents
-from tests.flows.syncing import Machine, contents, written
+from tests.flows.syncing import Came, Machine, contents, written
 
 FILES = {"合同/张三.txt": "五万元", "合同/李四.txt": "八万元", "notes.txt": "one", "empty.txt": ""}
 
@@ -431,10 +431,38 @@ def test_head_office_opens_what_a_branch_backs_up_with_a_key_that_never_was_ther
     assert (refused.code, refused.error) == (6, "wrong-private-key")
 
 
+def test_only_a_slot_of_a_passphrase_gets_another_passphrase(backed_up: Machine, tmp_path: Path) -> None:
+    line = backed_up("keys", "pair", tmp_path / "pair.key").data["public_key"]
+    slot = backed_up("keys", "add", "public", "--public-key", line).data["slot"]
+    refused = backed_up("keys", "passphrase", slot, LOANHUB_SYNC_NEW_PASSPHRASE="五只纸船回来了")
+    assert (refused.code, refused.error) == (4, "sync-slot-which")
+    assert backed_up("snapshots", "--key-file", tmp_path / "pair.key", LOANHUB_SYNC_PASSPHRASE="").code == 0
+
+
 def test_a_slot_kind_nobody_brings_is_named(backed_up: Machine) -> None:
     assert backed_up("keys", "add", "abacus").error == "slot-kind-unknown"
     assert backed_up("keys", "add", "kms").error == "kms-key-needed"
     assert backed_up("snapshots", "--no-secret", LOANHUB_SYNC_PASSPHRASE="").code == 6
+
+
+def test_the_keys_say_which_snapshots_need_which_epoch(backed_up: Machine, office: Path) -> None:
+    def needed(came: Came) -> dict[int, list[int]]:
+        return {one["epoch"]: one["snapshots"] for one in came.data["epochs"]}
+
+    def newest() -> int:
+        return int(backed_up("snapshots").data["snapshots"][-1]["id"].partition("-")[0])
+
+    first = newest()
+    assert needed(backed_up("keys", "list")) == {1: [first]}
+    backed_up("keys", "rotate", "--new-only")
+    (office / "neu.txt").write_text("new", encoding="utf-8")
+    backed_up("backup", office)
+    second = newest()
+    assert needed(backed_up("keys", "list")) == {1: [first, second], 2: [second]}
+    code, words, _ = backed_up.says("--lang", "en", "keys", "rotate", "--now")
+    assert code == 0
+    assert "snapshots that need it" in words
+    assert needed(backed_up("keys", "list")) == {1: [], 2: [first, second]}
 
 
 def test_rotation_goes_on_where_it_stopped_and_ends_in_a_statement(

@@ -12,7 +12,7 @@ from attrs import evolve
 from moto.server import ThreadedMotoServer
 
 from loanhub.errors import Busy, Damaged, LoanHubError, Misconfigured, NotAllowed
-from loanhub.keys import NOBODY, Keyring, Secret, SlotPlace
+from loanhub.keys import NOBODY, Keyring, Secret, SlotPlace, Wrapped
 from loanhub.plugins import Plugins
 from loanhub_remote_s3.kms import KMS_SLOT
 
@@ -75,6 +75,34 @@ def test_a_service_that_is_away_is_no_wrong_secret(told: dict[str, str]) -> None
 def test_a_key_that_is_not_there_is_said(told: dict[str, str]) -> None:
     with pytest.raises(Misconfigured, match="kms-no-key"):
         KMS_SLOT.wrap(MASTER, NOBODY, PLACE, {**told, "key": "11111111-2222-3333-4444-555555555555"})
+
+
+@pytest.mark.parametrize("wrong", [{"endpoint": "not an address"}, {"region": "no region!"}])
+def test_a_place_that_is_none_is_said_and_other_slots_still_open(
+    tmp_path: Path, told: dict[str, str], wrong: dict[str, str]
+) -> None:
+    with pytest.raises(Misconfigured, match="kms-place-wrong"):
+        KMS_SLOT.wrap(MASTER, NOBODY, PLACE, {**told, **wrong})
+    wrapped = KMS_SLOT.wrap(MASTER, NOBODY, PLACE, told)
+    with pytest.raises(Misconfigured, match="kms-place-wrong"):
+        KMS_SLOT.unwrap(evolve(wrapped, parameters={**told, **wrong}), NOBODY, PLACE)
+
+
+def test_while_the_service_is_away_the_passphrase_opens(tmp_path: Path, told: dict[str, str]) -> None:
+    kinds = Plugins.load(like="loanhub_remote_").slots
+    made, _ = Keyring.create(tmp_path / "keyring.json", "三只纸船", parameters=CHEAP, kinds=kinds)
+    made.add_slot("kms", NOBODY, parameters=told)
+    content = (tmp_path / "keyring.json").read_text(encoding="utf-8")
+    assert told["endpoint"] in content
+    away = {**kinds, "kms": evolve(KMS_SLOT, unwrap=_away)}
+    with pytest.raises(Busy, match="kms-away"):
+        Keyring.open(tmp_path / "keyring.json", NOBODY, kinds=away)
+    Keyring.open(tmp_path / "keyring.json", "三只纸船", kinds=away)
+
+
+def _away(wrapped: Wrapped, secret: Secret, place: SlotPlace) -> Secret:
+    gone = {**wrapped.parameters, "endpoint": "http://127.0.0.1:9"}
+    return KMS_SLOT.unwrap(evolve(wrapped, parameters=gone), secret, place)
 
 
 @pytest.mark.parametrize("wrong", [{}, {"region": "x"}, {"key": 5}])

@@ -27,6 +27,7 @@ from sync_agent.cli.session import Session
 from sync_agent.cli.showing import table
 from sync_agent.cli.told import Told
 from sync_agent.slots import all_kinds
+from sync_agent.snapshots.looking import epochs_needed
 from sync_agent.vault import Vault
 from sync_agent.vault.pruning import GRACE
 from sync_agent.vault.rotation import reencrypt
@@ -46,7 +47,7 @@ def list_keys(session: Session) -> Outcome:
     slots = [_slot(one) for one in vault.keyring.slots]
     data = {"slots": slots, **_epochs(vault), "recovery_proven": vault.keyring.recovery_proven}
     rows = [(one["id"], one["kind"], one["label"], one["made"]) for one in slots]
-    lines = [session.say("sync.keys.epoch", **one).text for one in data["epochs"]]
+    lines = _said(session, data["epochs"])
     lines[-1] += session.say("sync.keys.newest").text
     return Outcome(data, "\n".join(lines), table(session, ("slot", "kind", "label", "made"), rows))
 
@@ -57,12 +58,25 @@ def _slot(slot: Any) -> dict[str, str]:
     return {"id": slot.id, "kind": slot.kind, "label": slot.label, "made": slot.created}
 
 
+def _said(session: Session, epochs: list[dict[str, Any]]) -> list[str]:
+    """A line for each epoch: what is sealed under it, and the snapshots that cannot do without it."""
+    told = ({**one, "snapshots": ", ".join(map(str, one["snapshots"])) or "-"} for one in epochs)
+    return [session.say("sync.keys.epoch", **one).text for one in told]
+
+
 def _epochs(vault: Vault) -> dict[str, Any]:
-    """Each epoch, and how many packs need its key."""
+    """Each epoch, how many packs are sealed under it, and which snapshots need its key."""
+    needed = epochs_needed(vault)
     packs = Counter(pack.epoch for pack in vault.state.index.packs if not pack.gone)
     newest = vault.keyring.current_epoch
     epochs = [
-        {"epoch": one.number, "suite": one.suite, "packs": packs[one.number], "newest": one.number == newest}
+        {
+            "epoch": one.number,
+            "suite": one.suite,
+            "packs": packs[one.number],
+            "snapshots": needed.get(one.number, []),
+            "newest": one.number == newest,
+        }
         for one in vault.keyring.epochs
     ]
     return {"epochs": epochs, "retired": vault.state.retired}
@@ -168,15 +182,18 @@ def remove(session: Session, slot: str) -> Outcome:
 def passphrase(session: Session, slot: str, file: str) -> Outcome:
     """A new passphrase on a slot: nothing that is stored changes."""
     vault = vault_to_rekey(session)
-    chosen = slot or _only_passphrase(vault.keyring)
+    chosen = _passphrase_slot(vault.keyring, slot)
     secret = new_secret(session, NEW_VARIABLE, file)
     vault.rekey(lambda keyring: keyring.rewrap(chosen, secret))
     return Outcome({"slot": chosen}, session.say("sync.keys.changed", slot=chosen).text)
 
 
-def _only_passphrase(keyring: Keyring) -> str:
+def _passphrase_slot(keyring: Keyring, told: str) -> str:
+    """The slot that is meant: only a passphrase is changed, no slot of another kind is ever locked anew."""
     found = [one.id for one in keyring.slots if not isinstance(one, DamagedSlot) and one.kind == "passphrase"]
-    if len(found) != 1:
+    if told in found:
+        return told
+    if told or len(found) != 1:
         raise NotFound("sync-slot-which", count=len(found))
     return found[0]
 
@@ -201,7 +218,7 @@ def rotate(session: Session, new_only: bool, suite: int | None, at_once: bool) -
         code = "sync.keys.new-epoch"
     else:
         code = "sync.keys.rotated" if data["done"] else "sync.keys.rotating"
-    return Outcome(data, session.say(code, **data).text)
+    return Outcome(data, "\n".join([session.say(code, **data).text, *_said(session, data["epochs"])]))
 
 
 def _reencrypted(session: Session, vault: Vault, grace: timedelta) -> dict[str, Any]:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from loanhub.policy import Role
 
 SECRET_BYTES: Final = 32
+OWN: Final = "sign_in.own"
+"""What everybody may who is signed in: sign out, change the password."""
 WHOLE_DAY: Final = timedelta(hours=12)
 """A sign-in ends after so long, whatever was done with it."""
 
@@ -87,6 +89,7 @@ def principal_of(
     held = [known[name] for name in account.roles if name in known]
     rights = frozenset[str]().union(*(role.may for role in held))
     limited = frozenset(only)
+    rights |= {OWN}
     scope, sees = Scope(), SHUT
     today = house.clock.now().astimezone(house.zone).date()
     for role in held:

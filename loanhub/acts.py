@@ -135,7 +135,8 @@ class Books:
 class Facts(Generic[Answer]):
     """What an act decided: the answer, the records to put (entities or columns), and what to audit.
 
-    `about` names the object of the audit line (`customer:12`), `reason` says why, `counts` how many of what.
+    `about` names the object of the audit line (`customer:12`), `reason` says why, `counts` how many of what,
+    `outcome` how it ended (`failed` for a sign-in with a wrong password).
     """
 
     answer: Answer
@@ -143,6 +144,7 @@ class Facts(Generic[Answer]):
     about: str = ""
     reason: str = ""
     counts: Mapping[str, int] = attrs.field(factory=dict)
+    outcome: str = "done"
 
 
 @frozen
@@ -153,7 +155,7 @@ class Act(Generic[Request, Answer]):
     the first account on). `audited`: a read that leaves a line. `indexes`: whether the search keys of what
     it puts are kept up in the same transaction (a long load builds them afterwards). `confirms`: what it
     puts has been looked at by a person, so reviewed fields are written at once. `hidden`: no command of
-    its own, a step of a job.
+    its own, a step of a job. `covers`: kinds that the act's own permission is enough to write.
     """
 
     name: str
@@ -166,6 +168,7 @@ class Act(Generic[Request, Answer]):
     indexes: bool = True
     confirms: bool = False
     hidden: bool = False
+    covers: tuple[str, ...] = ()
 
 
 @frozen

@@ -30,7 +30,19 @@ if TYPE_CHECKING:
 
 META: Final = frozenset({"id", "version", "at", "line"})
 HOUSE_KINDS: Final = frozenset(
-    {"sequence", "statement", "layout", "pending", "message", "rating", "batch", *DERIVED}
+    {
+        "sequence",
+        "statement",
+        "layout",
+        "pending",
+        "message",
+        "rating",
+        "batch",
+        "account",
+        "sign_in",
+        "delegation",
+        *DERIVED,
+    }
 )
 """Kinds of the house itself: the act's own permission is enough to write them."""
 LISTED: Final = 20
@@ -48,7 +60,7 @@ class Commit:
     diffs: list[Diff] = field(factory=list)
     pending: list[int] = field(factory=list)
 
-    def write(self, facts: Facts[Any], *, key: str | None = None, outcome: str = "done") -> None:
+    def write(self, facts: Facts[Any], *, key: str | None = None) -> None:
         """Put all, and append the line. `key` is remembered, so that it is not done twice."""
 
         def make(head: Head) -> Sequence[Line]:
@@ -59,7 +71,7 @@ class Commit:
                 puts.append(IdSequence(id=number, name=f"done:{key}", next=line))
             for columns in [*as_columns(puts), *columns_of(self._sequences())]:
                 self._put(columns, line)
-            return [audit.link(head, evolve(self.entry(facts), outcome=outcome))]
+            return [audit.link(head, self.entry(facts))]
 
         self.tx.append(make)
 
@@ -72,6 +84,7 @@ class Commit:
             object=facts.about or self._objects(),
             fields=tuple(self._fields()),
             reason=facts.reason,
+            outcome=facts.outcome,
             counts={**self._counts(), **facts.counts},
         )
 
@@ -80,7 +93,7 @@ class Commit:
         view = View(self.desk.who, self.desk.house.dictionary)
         found: list[Entity | Columns] = []
         for columns in as_columns(facts.puts):
-            if columns.kind not in HOUSE_KINDS:
+            if columns.kind not in HOUSE_KINDS and columns.kind not in self.act.covers:
                 view.allow(f"{columns.kind}.write")
             if self.act.confirms:
                 found.append(columns)

@@ -126,7 +126,7 @@ class Desk:
             maker=self.who.name,
             asked=commit.books.now,
         )
-        commit.write(Facts(None, (wish,), about=f"pending:{wish.id}"), outcome="asked")
+        commit.write(Facts(None, (wish,), about=f"pending:{wish.id}", outcome="asked"))
         return Asked(wish.id)
 
     def _tell(self) -> None:

@@ -121,7 +121,9 @@ class Settings:
     timezone: str = "Asia/Shanghai"
     store: str = "sqlite"
     start: str = "ask"
-    """How the home is unlocked without a person: `ask`, or `file:PATH` of a key file."""
+    """How the home is unlocked without a person: `ask`, `file:PATH` of a key file, or `service`."""
+    passwords: str = ""
+    """The profile of passwords: dengbao or modern; empty: dengbao in Chinese homes, modern in others."""
     drop: list[Drop] = attrs.field(factory=list)
     intake: Intake = attrs.field(factory=Intake)
     fields: FieldSettings = attrs.field(factory=FieldSettings)

@@ -184,7 +184,9 @@ SETTINGS: Final[tuple[tuple[str, type, Mapping[str, str]], ...]] = (
             "lang": "`zh` or `en`: the language of commands, reports and letters",
             "timezone": "where days begin",
             "store": "the storage backend, by the name its plugin gave it",
-            "start": "how the home opens without a person: `ask`, or `file:PATH` of a key file",
+            "start": "how the home opens without a person: `ask`, `file:PATH` of a key file, or `service`, "
+            "a slot this machine opens by itself ([keys.md](keys.md))",
+            "passwords": "which are taken: `dengbao` or `modern`; empty means `dengbao` where `lang` is `zh`",
         },
     ),
     (

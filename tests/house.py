@@ -47,6 +47,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "argon2": ("loanhub.keys",),
     "boto3": ("loanhub_remote_s3", "loanhub.testing.servers"),
     "botocore": ("loanhub_remote_s3", "loanhub.testing.servers"),
+    "zxcvbn": ("loanhub.services.accounts",),
     "pypinyin": ("loanhub.searching",),
     "chinese_calendar": ("loanhub.calendars",),
     "blake3": ("sync_agent",),

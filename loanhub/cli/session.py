@@ -98,10 +98,12 @@ class Session:
     def house(self) -> Institution:
         """The home, opened. Raises Misconfigured, NotAllowed, Damaged, Busy."""
         if self._house is None:
+            from loanhub.cli.signing import sign_in_again
             from loanhub.cli.unlocking import unlock
             from loanhub.institution import Institution
 
             self._house = Institution.open(self.home, unlock=lambda: unlock(self))
+            sign_in_again(self._house)
             self._tell_failed(self._house)
         return self._house
 

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 OWN: Final[Mapping[str, str]] = {
     "init": "starting:INIT",
+    "login": "signing:LOGIN",
+    "logout": "signing:LOGOUT",
+    "whoami": "signing:WHOAMI",
+    "password": "signing:PASSWORD_COMMAND",
     "demo": "starting:DEMO",
     "ingest": "taking:INGEST",
     "watch": "taking:WATCH",
@@ -51,7 +55,7 @@ OWN: Final[Mapping[str, str]] = {
 ORDER: Final = (
     *("init", "template", "ingest", "watch", "mapping", "batches", "export", "find", "customer", "credit"),
     *("document", "loan", "followup", "approvals", "assess", "remind", "plugins", "doctor", "reindex"),
-    *("resume", "up", "demo"),
+    *("resume", "users", "login", "logout", "whoami", "password", "up", "demo"),
 )
 """How the commands stand in the help: as work goes; those of plugins follow."""
 

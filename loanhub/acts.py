@@ -11,15 +11,19 @@ puts is a read; a preview is an act whose puts are not written; an approval is a
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 import attrs
+import cattrs
 import polars as pl
 from attrs import frozen
 
 from loanhub.entities import Entity
+from loanhub.errors import Damaged
 from loanhub.fields import Dictionary
 from loanhub.policy import Permission, Principal
 from loanhub.records import Columns, Order, Query, Test
@@ -73,6 +77,7 @@ class Offered:
 
     rules: Sequence[Rule] = ()
     channels: Mapping[str, Channel] = attrs.field(factory=dict)
+    acts: Mapping[str, Act[Any, Any]] = attrs.field(factory=dict)
 
 
 class Books:
@@ -169,6 +174,23 @@ class Act(Generic[Request, Answer]):
     confirms: bool = False
     hidden: bool = False
     covers: tuple[str, ...] = ()
+
+
+def digest_of_request(act: str, kept: Mapping[str, Any]) -> str:
+    """What binds a request that is kept for a second person: its act and every value, SHA-256 in hex."""
+    text = json.dumps(kept, ensure_ascii=False, sort_keys=True, default=str)
+    return hashlib.sha256(f"{act}\n{text}".encode()).hexdigest()
+
+
+def request_of(act: Act[Request, Any], kept: Mapping[str, Any]) -> Request:
+    """A request that was kept for a second person, again. Raises Damaged("approval-altered")."""
+    converter = cattrs.Converter(forbid_extra_keys=True)
+    converter.register_structure_hook(date, lambda text, _: date.fromisoformat(text))
+    converter.register_structure_hook(datetime, lambda text, _: datetime.fromisoformat(text))
+    try:
+        return converter.structure(dict(kept), act.request)
+    except (cattrs.BaseValidationError, ValueError, TypeError):
+        raise Damaged("approval-altered", id=0) from None
 
 
 @frozen

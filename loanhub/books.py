@@ -43,7 +43,7 @@ class DeskBooks(Books):
     def over(cls, house: Institution, tx: ReadTx, who: Principal) -> DeskBooks:
         """The books of a house over a transaction, for a principal, at this moment."""
         now = house.clock.now()
-        offered = Offered(house.plugins.rules, house.plugins.channels)
+        offered = Offered(house.plugins.rules, house.plugins.channels, house.plugins.acts)
         today, view = now.astimezone(house.zone).date(), View(who, house.dictionary)
         return cls(who, now, today, house.dictionary, house.settings, offered, house, tx, view)
 

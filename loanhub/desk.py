@@ -7,7 +7,6 @@ tell the listeners, mask the answer. Written once, for every act (`committing` h
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from attrs import asdict, define, evolve, field, frozen
 
 from loanhub import audit
-from loanhub.acts import Act, Asked, Facts
+from loanhub.acts import Act, Asked, Facts, digest_of_request
 from loanhub.books import DeskBooks
 from loanhub.committing import Commit
 from loanhub.entities import Pending
@@ -117,12 +116,12 @@ class Desk:
 
     def _ask(self, commit: Commit, request: Any) -> Asked:
         """Keep the request for a second person, bound to its hash."""
-        text = json.dumps(asdict(request), ensure_ascii=False, sort_keys=True, default=str)
+        kept = json.loads(json.dumps(asdict(request), ensure_ascii=False, default=str))
         wish = Pending(
             id=commit.books.allot(Pending.KIND),
             act=commit.act.name,
-            request=json.loads(text),
-            digest=hashlib.sha256(f"{commit.act.name}\n{text}".encode()).hexdigest(),
+            request=kept,
+            digest=digest_of_request(commit.act.name, kept),
             maker=self.who.name,
             asked=commit.books.now,
         )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
-from attrs import define
+from attrs import define, evolve
 
 from loanhub import settings
 from loanhub.accounts import Recognised, digest_of, recognise
+from loanhub.acts import Act, Asked, Facts
 from loanhub.desk import Desk
-from loanhub.entities import Account, Delegation, SignIn
+from loanhub.entities import Account, Delegation, Pending, SignIn
 from loanhub.errors import Busy, Damaged, LoanHubError, NotAllowed, NotFound, Usage
 from loanhub.home import FOLDERS, Home
 from loanhub.institution import Institution
@@ -20,11 +23,14 @@ from loanhub.keys import Keyring, Secret, is_cheap, keep_password, open_password
 from loanhub.keys import sign as signature
 from loanhub.keys import slots as slot_module
 from loanhub.policy import Principal
-from loanhub.records import Query
+from loanhub.records import Query, to_entity
+from loanhub.records import Test as Where
 from loanhub.services.accounts import acts, people, signing_in
 from loanhub.services.accounts.passwords import PROFILES, check_password
+from loanhub.services.office import acts as office_acts
+from loanhub.services.office import approvals
 from loanhub.services.people import acts as people_acts
-from loanhub.services.people import edit, find, show
+from loanhub.services.people import edit, find, merge, show, unmerge
 
 CHEAP = {"memory_kib": 8, "time": 1, "lanes": 1}
 HOUSE = Secret("三只纸船")
@@ -390,8 +396,6 @@ def test_customers_are_lent_for_some_days_and_no_longer(house: Institution, boss
 
 
 def house_puts(house: Institution, lent: Delegation) -> None:
-    from loanhub.acts import Act, Facts
-
     act = Act("test.lend", people.ListUsers, "account.write", lambda _, __: Facts(None, (lent,)))
     house.system_desk("test").do(act, people.ListUsers())
 
@@ -442,6 +446,83 @@ def test_an_account_ends_on_its_last_day(house: Institution, boss: Desk, clock: 
         signing_in.sign_in(house, "tmp", FIRST, via="cli")
     with pytest.raises(NotAllowed, match="account-closed"):
         recognise(house, came.secret, via="cli")
+
+
+# -- four eyes -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(house: Institution, boss: Desk) -> tuple[Desk, Desk, int, dict[str, int]]:
+    """Two supervisors, and a merge that the first asked for."""
+    names = customers(house, boss)
+    one = person(house, "zhao", "赵敏", "supervisor", desk=boss, team="一组")
+    two = person(house, "qian", "钱进", "supervisor", desk=boss, team="一组")
+    for login, name in (("li", "李四"), ("xl", "小李")):
+        person(house, login, name, "officer", desk=boss, team="一组")
+    first, second = (signing_in.sign_in(house, who.principal.name, FIRST, via="cli") for who in (one, two))
+    maker, checker = (house.desk(came.who.principal) for came in (first, second))
+    waits = maker.do(people_acts.MERGE, merge.MergeCustomers(names["甲一"], names["丙三"], reason="同一人"))
+    assert isinstance(waits, Asked)
+    return maker, checker, waits.pending, names
+
+
+def test_a_merge_waits_for_a_second_person_and_happens_once(
+    asked: tuple[Desk, Desk, int, dict[str, int]],
+) -> None:
+    """ASVS 2.3.2: never by who asked for it."""
+    maker, checker, pending, names = asked
+    with pytest.raises(NotAllowed, match="approval-own"):
+        maker.do(office_acts.APPROVE, approvals.Approve(pending))
+    with pytest.raises(NotFound):
+        maker.do(people_acts.MERGED, unmerge.MergedCustomer(names["甲一"] + 99))
+    shown = checker.do(office_acts.APPROVAL, approvals.ShowApproval(pending))
+    assert (shown.act, shown.maker) == ("customer.merge", "zhao")
+    checker.do(office_acts.APPROVE, approvals.Approve(pending))
+    with maker.house.store.reading() as tx:
+        gone = tx.get("customer", names["丙三"])
+    assert gone is not None
+    assert gone["merged_into"] == names["甲一"]
+    with pytest.raises(Usage, match="approval-decided"):
+        checker.do(office_acts.APPROVE, approvals.Approve(pending))
+
+
+def test_of_fifty_approvals_at_once_one_has_an_effect(
+    asked: tuple[Desk, Desk, int, dict[str, int]],
+) -> None:
+    """ASVS 2.3.3, 2.3.4."""
+    _, checker, pending, names = asked
+
+    def approve(_: int) -> str:
+        try:
+            checker.do(office_acts.APPROVE, approvals.Approve(pending))
+        except LoanHubError as refused:
+            return refused.code
+        return "done"
+
+    with ThreadPoolExecutor(10) as pool:
+        came = list(pool.map(approve, range(50)))
+    assert came.count("done") == 1
+    assert set(came) <= {"done", "approval-decided", "busy", "store-busy", "database-busy"}
+    with checker.house.store.reading() as tx:
+        found = tx.get("customer", names["丙三"])
+    assert found is not None
+    assert found["version"] == 2
+
+
+def test_a_request_that_was_altered_while_it_waited_is_not_run(
+    asked: tuple[Desk, Desk, int, dict[str, int]],
+) -> None:
+    _, checker, pending, names = asked
+    with checker.house.store.reading() as tx:
+        (record,) = tx.find(Query("pending", (Where("id", "eq", pending),)))
+    forged = evolve(
+        cast("Pending", to_entity("pending", record)),
+        request={"keep": names["乙二"], "other": names["丙三"], "reason": "同一人"},
+    )
+    act = Act("test.forge", people.ListUsers, "account.write", lambda _, __: Facts(None, (forged,)))
+    checker.house.system_desk("test").do(act, people.ListUsers())
+    with pytest.raises(Damaged, match="approval-altered"):
+        checker.do(office_acts.APPROVE, approvals.Approve(pending))
 
 
 # -- the person's own key ------------------------------------------------------------------------------

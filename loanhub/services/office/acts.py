@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from loanhub.acts import Act
+from loanhub.entities import KINDS
 from loanhub.hookspecs import hookimpl
 from loanhub.services.office import approvals, documents
 from loanhub.services.office.resuming import RESUMED
@@ -17,7 +18,12 @@ APPROVAL: Final = Act(
     "approvals.show", approvals.ShowApproval, "approval.read", approvals.show_approval, writes=False
 )
 APPROVE: Final = Act(
-    "approvals.approve", approvals.Approve, "approval.decide", approvals.approve, confirms=True
+    "approvals.approve",
+    approvals.Approve,
+    "approval.decide",
+    approvals.approve,
+    confirms=True,
+    covers=tuple(KINDS),
 )
 REJECT: Final = Act("approvals.reject", approvals.Reject, "approval.decide", approvals.reject)
 

@@ -14,7 +14,7 @@ from typing import Final, cast
 
 from attrs import evolve, frozen
 
-from loanhub.acts import Books, Facts, param
+from loanhub.acts import Books, Facts, digest_of_request, param, request_of
 from loanhub.entities import KINDS, Customer, Entity, Pending
 from loanhub.errors import Damaged, NotAllowed, NotFound, Stale, Usage
 from loanhub.fields import fields_of
@@ -110,15 +110,16 @@ def show_approval(books: Books, request: ShowApproval) -> Facts[Approval]:
 def approve(books: Books, request: Approve) -> Facts[Decided]:
     """The change, written.
 
-    Raises Usage("approval-decided", "approval-not-a-change", "customer-merged", "customer-exists"),
-    Damaged("approval-altered"), Stale("record-changed-since"), NotAllowed("approval-own").
+    Raises Usage("approval-decided", "customer-merged", "customer-exists"), Damaged("approval-altered"),
+    Stale("record-changed-since"), NotAllowed("approval-own"), NotFound("command-off"), and what the act
+    raises that was asked for.
     """
     pending = _open(books, request.id)
     _hold_apart(books, pending)
-    if pending.act != CHANGE:
-        raise Usage("approval-not-a-change", id=pending.id, act=pending.act)
     if _digest(pending) != pending.digest:
         raise Damaged("approval-altered", id=pending.id)
+    if pending.act != CHANGE:
+        return _run(books, pending)
     record = _record(books, pending)
     if record is None or not _as_it_was(books, pending, record):
         raise Stale("record-changed-since", kind=pending.about_kind, id=pending.about_id, pending=pending.id)
@@ -129,6 +130,18 @@ def approve(books: Books, request: Approve) -> Facts[Decided]:
         refuse_taken(books, changed)
     decided = evolve(pending, state="approved", decided_by=books.who.name)
     return _decided(decided, (changed, decided))
+
+
+def _run(books: Books, pending: Pending) -> Facts[Decided]:
+    """What was asked for, done now as it was asked for."""
+    act = books.plugins.acts.get(pending.act)
+    if act is None:
+        raise NotFound("command-off", name=pending.act.replace(".", " "))
+    facts = act.decide(books, request_of(act, pending.request))
+    decided = evolve(pending, state="approved", decided_by=books.who.name)
+    about = f"pending:{pending.id} {facts.about}".strip()
+    answer = Decided(pending.id, decided.state, pending.about_kind, pending.about_id)
+    return Facts(answer, (*facts.puts, decided), about=about, reason=facts.reason, counts=facts.counts)
 
 
 def reject(books: Books, request: Reject) -> Facts[Decided]:
@@ -172,7 +185,9 @@ def _open(books: Books, key: int) -> Pending:
 
 
 def _digest(pending: Pending) -> str:
-    """As `loanhub.review` made it when the change was asked for."""
+    """As `loanhub.review`, or the desk, made it when this was asked for."""
+    if pending.act != CHANGE:
+        return digest_of_request(pending.act, pending.request)
     said = [pending.about_kind, pending.about_id, pending.request]
     return hashlib.sha256(json.dumps(said, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 

@@ -212,29 +212,6 @@ def test_a_prune_that_is_overtaken_by_a_backup_looks_again(
     assert verify(reopened(remote), read_data=True) == ()
 
 
-def test_a_prune_without_grace_that_is_overtaken_keeps_what_it_copied(
-    remote: AgingRemote, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    vault, other = new_vault(remote), reopened(remote)
-    pieces = contents(7, 8)
-    first, kept = snapshot(vault, pieces), snapshot(vault, pieces[:2])
-    vault.forget([first.sequence])
-    made: list[Commit] = []
-    real = Vault._put
-
-    def meanwhile(self: Vault, proposal: Proposal) -> Commit | None:
-        if self is vault and proposal.type == "prune-plan" and not made:
-            made.append(snapshot(other, contents(8, 1)))
-        return real(self, proposal)
-
-    monkeypatch.setattr(Vault, "_put", meanwhile)
-    assert pruned(vault, timedelta(0)) > 0
-    assert made
-    expected = {kept.sequence: pieces[:2], made[0].sequence: contents(8, 1)}
-    assert whole(reopened(remote), expected)
-    assert verify(reopened(remote), read_data=True) == ()
-
-
 def test_a_killed_sweep_is_run_again(remote: AgingRemote, monkeypatch: pytest.MonkeyPatch) -> None:
     vault = new_vault(remote)
     first, second = snapshot(vault, contents(8, 4)), snapshot(vault, contents(9, 4))
@@ -427,74 +404,6 @@ def test_a_machine_that_stayed_open_while_history_was_cut_makes_its_backup_again
         snapshot(open_all_the_time, [b"new"])
     second = snapshot(open_all_the_time, [b"new"])
     assert whole(reopened(remote), {first.sequence: [b"kept"], second.sequence: [b"new"]})
-
-
-@pytest.mark.parametrize("before", [0, 1, 3])
-def test_a_number_cut_off_as_history_is_not_used_again(remote: AgingRemote, before: int) -> None:
-    new_vault(remote)
-    for number in range(before):
-        snapshot(reopened(remote), contents(number, 1))
-    late = reopened(remote)
-    with late.writer() as session:
-        pieces = contents(7, 3)
-        ids = [session.save("data", piece) for piece in pieces]
-        cut_history(remote)
-        with pytest.raises(Stale, match="vault-pruned-meanwhile"):
-            session.commit({"listing": session.save("tree", b"".join(ids)).hex()})
-    made = snapshot(late, pieces)
-    assert restored(reopened(remote), made) == pieces
-    assert reopened(remote).head == late.head
-
-
-@pytest.mark.parametrize("before", [0, 1, 3])
-def test_a_commit_put_after_its_number_was_cut_off_is_taken_back(
-    remote: AgingRemote, before: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    new_vault(remote)
-    for number in range(before):
-        snapshot(reopened(remote), contents(number, 1))
-    late, real = reopened(remote), Vault._put
-
-    def asleep(self: Vault, proposal: Proposal) -> Commit | None:
-        if self is late and not remote.asked["slept"]:
-            remote.asked["slept"] += 1
-            cut_history(remote)
-        return real(self, proposal)
-
-    monkeypatch.setattr(Vault, "_put", asleep)
-    numbers = remote.names("c/")
-    with pytest.raises(Stale, match="vault-pruned-meanwhile"):
-        late.commit("evidence", {})
-    assert not set(remote.names("c/")) & {*numbers, f"c/{before + 1:010}"}
-    made = snapshot(late, contents(7, 3))
-    assert restored(reopened(remote), made) == contents(7, 3)
-
-
-def test_a_clock_that_jumps_back_between_two_plans_leaves_no_hole_in_the_numbers(remote: AgingRemote) -> None:
-    vault = new_vault(remote)
-    pieces = contents(1, 3)
-    kept = snapshot(vault, pieces)
-    away = reopened(remote)
-    for jump in (timedelta(0), -365 * DAY):
-        remote.wait(jump)
-        vault.add_epoch()
-        assert reencrypt(vault, grace=timedelta(0)).stated
-    reencrypt(vault, grace=timedelta(0))
-    numbers = [int(name[2:]) for name in remote.names("c/")]
-    assert numbers == list(range(numbers[0], vault.head[0] + 1))
-    made = snapshot(away, pieces)
-    assert whole(reopened(remote), {kept.sequence: pieces, made.sequence: pieces})
-
-
-def cut_history(remote: AgingRemote) -> None:
-    """Another machine makes new keys at once; commits from before are gone."""
-    other = reopened(remote)
-    for number in range(3):
-        snapshot(other, contents(20 + number, 1))
-    other.add_epoch()
-    assert reencrypt(other, grace=timedelta(0)).stated
-    for _ in range(2):
-        pruned(other, timedelta(0))
 
 
 def test_a_backup_that_began_before_an_epoch_was_retired_is_made_again(remote: AgingRemote) -> None:

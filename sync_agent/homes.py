@@ -14,6 +14,8 @@ from sync_agent.status import moment_of
 from sync_agent.vault import Vault
 
 DATA: Final = "data"
+MARKER: Final = "held.json"
+"""The file in `data` that holds a home."""
 OF_A_HOME: Final = frozenset({"key-check", "loanhub.db"})
 """Files in `data` without which no home works: who brings one of them back turns a home back in time."""
 
@@ -32,6 +34,11 @@ class Holding:
         if path.name in OF_A_HOME and path.parent.name == DATA and home not in self.homes:
             self.homes.append(home)
             self._hold(home)
+
+    @property
+    def markers(self) -> list[Path]:
+        """The files that hold them."""
+        return [home / DATA / MARKER for home in self.homes]
 
     def end(self) -> None:
         """Everything is restored: perhaps the marker of an older restore too, in the place of ours."""

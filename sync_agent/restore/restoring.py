@@ -18,8 +18,8 @@ from typing import Final
 from attrs import define, evolve, field, frozen
 
 from loanhub import Damaged, NotFound, is_kept_name, saying_full
-from sync_agent.pages import has_journal, has_log, has_users, remove_beside
-from sync_agent.restore.writing import File, Writing, dress, is_whole
+from sync_agent.pages import has_journal, has_log, remove_beside
+from sync_agent.restore.writing import File, Writing, dress, is_in_use, is_whole
 from sync_agent.snapshots.body import Problem, Snapshot, shown
 from sync_agent.snapshots.entries import FILE, FOLDER, Entry, Reference
 from sync_agent.snapshots.gathering import Progress
@@ -229,7 +229,7 @@ class _Restorer:
         path, entry = file.path, file.entry
         if self.meet is not None:
             self.meet(path)
-        if file.is_database and there is not None and has_users(path):
+        if there is not None and is_in_use(path):
             self._fail("restore-in-use", path)
             return
         pieces: Sequence[Reference] = tuple(pieces_of(self.vault.load, entry))

@@ -12,7 +12,7 @@ import blake3
 from attrs import define, field
 
 from loanhub import Damaged, NotFound, saying_full
-from sync_agent.pages import remove_beside
+from sync_agent.pages import BESIDE, has_users, remove_beside
 from sync_agent.snapshots.entries import Entry, Reference
 from sync_agent.vault import Vault
 from sync_agent.vault.sealed import DATA
@@ -75,6 +75,13 @@ class File:
             with suppress(OSError):
                 self.temporary.unlink()
             self._stream = None
+
+
+def is_in_use(path: Path) -> bool:
+    """Whether a program has the database at `path` open, or the one that what is at `path` belongs to."""
+    name = os.fsencode(path.name)
+    owners = [name.removesuffix(ending) for ending in BESIDE if name.endswith(ending) and name != ending]
+    return any(has_users(path.with_name(os.fsdecode(one))) for one in (name, *owners))
 
 
 def dress(path: Path, entry: Entry) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,6 +27,7 @@ from sync_agent.vault import Vault
 from sync_agent.vault.copying import read_pack
 from sync_agent.vault.names import pack_name
 from sync_agent.vault.sealed import DATA
+from tests.unit.counting import made, opened
 from tests.unit.folders import fill, loosen, picture
 from tests.unit.vaults import new_vault, reopened
 
@@ -212,6 +217,41 @@ def test_what_is_damaged_is_named_and_all_else_comes_back(
     back = {path.name: path.read_bytes() for path in (tmp_path / "t").rglob("*") if path.is_file()}
     assert back == {name: content for name, content in files.items() if name not in lost}
     assert done.files == len(back)
+
+
+@contextmanager
+def looked_at(path: Path, key: str) -> Iterator[None]:
+    """Another program has the database open and writes nothing, so that its log is empty."""
+    script = (
+        "import sys; from pathlib import Path; from tests.unit.counting import *; "
+        "c = opened(Path(sys.argv[1]), sys.argv[2]); print(counted(c), flush=True); input()"
+    )
+    command = [sys.executable, "-c", script, str(path), key]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as one:
+        assert one.stdin is not None
+        assert one.stdout is not None
+        assert one.stdout.readline() == "0\n"
+        yield
+        one.stdin.write("\n")
+
+
+@pytest.mark.parametrize("key", ["-", "5e" * 32])
+def test_a_database_that_is_only_looked_at_is_not_replaced(vault: Vault, tmp_path: Path, key: str) -> None:
+    """Encrypted and closed, it was taken as any file is: nothing but its user tells what it is."""
+    path = tmp_path / "live" / "till.db"
+    path.parent.mkdir()
+    made(path, key).close()
+    taken = backed_up(vault, path.parent)
+    with closing(opened(path, key)) as till:
+        till.execute("DELETE FROM line")
+        till.execute("VACUUM")
+    before = path.read_bytes()
+    os.utime(path, ns=(0, 0))
+    with looked_at(path, key):
+        done = restore(vault, taken, tmp_path)
+        assert done.problems == (Problem("restore-in-use", str(path)),)
+        assert path.read_bytes() == before
+    assert restore(vault, taken, tmp_path).problems == ()
 
 
 def test_a_disk_that_is_full_is_said_to_be(

@@ -21,7 +21,7 @@ from sync_agent.cli.told import Told
 from sync_agent.homes import Holding
 from sync_agent.restore import Restored, Wish
 from sync_agent.restore import restore as bring_back
-from sync_agent.restore.in_place import Cleared, Place, places_of, refuse_open, remove_extra
+from sync_agent.restore.in_place import Cleared, delete_extra, places_of, refuse_open
 from sync_agent.snapshots import Progress, Snapshot, snapshot_named
 from sync_agent.snapshots.patterns import Patterns
 from sync_agent.vault import Vault
@@ -38,16 +38,14 @@ class Wanted:
     path: str
     in_place: bool
     safety: bool
-    no_safety: bool
-    remove_extra: bool
-    other_place: bool
+    delete_extra: bool
+    host_differs: bool
 
     def check(self) -> None:
         """Raises Usage when they do not go together."""
         if bool(self.target) == self.in_place:
             raise Usage("sync-restore-where")
-        only_in_place = self.no_safety or self.remove_extra or self.other_place
-        if (only_in_place and not self.in_place) or (self.no_safety and (self.safety or self.remove_extra)):
+        if self.target and (self.delete_extra or self.host_differs):
             raise Usage("sync-restore-together")
         if self.target and self.folder.exists() and not self.folder.is_dir():
             raise Usage("sync-target-no-folder", path=str(self.folder))
@@ -60,7 +58,7 @@ class Wanted:
     @property
     def keeps_first(self) -> bool:
         """Whether a safety snapshot comes first."""
-        return self.safety or (self.in_place and not self.no_safety)
+        return self.safety or self.in_place
 
 
 @click.command("restore", cls=Told)
@@ -71,9 +69,8 @@ class Wanted:
 @click.option("--exclude", multiple=True)
 @click.option("--path", default="")
 @click.option("--safety", is_flag=True)
-@click.option("--no-safety", is_flag=True)
-@click.option("--remove-extra", is_flag=True)
-@click.option("--other-place", is_flag=True)
+@click.option("--delete-extra", is_flag=True)
+@click.option("--host-differs", is_flag=True)
 @click.pass_obj
 def restore(session: Session, /, **told: Any) -> Outcome:
     """Bring a snapshot back; 7 when some of it is damaged, 3 when some could not be written."""
@@ -83,18 +80,28 @@ def restore(session: Session, /, **told: Any) -> Outcome:
     if alarm is not None:
         session.warnings.append(say(alarm, session.lang))
     named = snapshot_named(vault, wanted.snapshot)
-    if not wanted.in_place:
-        before = _kept_first(session, vault, [wanted.folder]) if wanted.safety else None
-        wish = Wish(wanted.include, wanted.exclude, os.fsencode(wanted.path))
-        asked = [(wanted.folder, wish if wish != Wish((), ()) else None)]
-        return _told(session, named, before, wanted.folder, _brought(session, vault, named, asked), Cleared())
-    places = places_of(vault, named, os.fsencode(wanted.path), elsewhere=wanted.other_place)
-    refuse_open(vault, named, places)
-    before = _kept_first(session, vault, [one.source for one in places]) if wanted.keeps_first else None
+    if wanted.in_place:
+        return _in_place(session, vault, named, wanted)
+    before = _kept_first(session, vault, [wanted.folder]) if wanted.safety else None
+    wish = Wish(wanted.include, wanted.exclude, os.fsencode(wanted.path))
+    asked = [(wanted.folder, wish if wish != Wish((), ()) else None)]
+    holding = Holding(vault, named)
+    came = _brought(session, asked, holding)
+    return _told(session, before, wanted.folder, came, holding, Cleared())
+
+
+def _in_place(session: Session, vault: Vault, named: Snapshot, wanted: Wanted) -> Outcome:
+    """Nothing is deleted unless all else was done."""
+    places = places_of(vault, named, os.fsencode(wanted.path), host_differs=wanted.host_differs)
+    patterns = Patterns.of(wanted.include, wanted.exclude)
+    refuse_open(vault, named, places, patterns)
+    before = _kept_first(session, vault, [one.source for one in places])
     asked = [(one.target, one.wish(wanted.include, wanted.exclude)) for one in places]
-    came = _brought(session, vault, named, asked)
-    cleared = _cleared(vault, named, before, places, wanted)
-    return _told(session, named, before, _sources(places), came, cleared)
+    holding = Holding(vault, named)
+    came, cleared = _brought(session, asked, holding), Cleared()
+    if wanted.delete_extra and before is not None and not came.is_incomplete:
+        cleared = delete_extra(vault, named, before, places, patterns, holding.markers)
+    return _told(session, before, ", ".join(str(one.source) for one in places), came, holding, cleared)
 
 
 def _kept_first(session: Session, vault: Vault, sources: Iterable[Path]) -> Snapshot | None:
@@ -112,47 +119,29 @@ def _kept_first(session: Session, vault: Vault, sources: Iterable[Path]) -> Snap
     return taken.snapshot
 
 
-def _brought(
-    session: Session, vault: Vault, named: Snapshot, asked: Sequence[tuple[Path, Wish | None]]
-) -> tuple[Restored, list[Path]]:
-    """What came of each target, added up, and the homes that are held now."""
-    holding, came = Holding(vault, named), []
+def _brought(session: Session, asked: Sequence[tuple[Path, Wish | None]], holding: Holding) -> Restored:
+    """What came of each target, added up."""
+    came = []
     with measured(session, "sync.meter.restore") as tell:
 
         def hear(progress: Progress) -> None:
             tell(progress.bytes, progress.expected)
 
         for target, wish in asked:
-            came.append(bring_back(vault, named, target, wish, hear, holding.meet))
+            came.append(bring_back(holding.vault, holding.snapshot, target, wish, hear, holding.meet))
     holding.end()
     counts = {
         name: sum(getattr(one, name) for one in came)
         for name in ("files", "present", "folders", "links", "bytes")
     }
-    return Restored(**counts, problems=tuple(fault for one in came for fault in one.problems)), holding.homes
-
-
-def _cleared(
-    vault: Vault, named: Snapshot, before: Snapshot | None, places: Sequence[Place], wanted: Wanted
-) -> Cleared:
-    if not wanted.remove_extra or before is None:
-        return Cleared()
-    patterns = Patterns.of(wanted.include, wanted.exclude)
-    did = [remove_extra(vault, named, before, place, patterns) for place in places]
-    return Cleared(sum(one.removed for one in did), tuple(fault for one in did for fault in one.problems))
-
-
-def _sources(places: Sequence[Place]) -> str:
-    return ", ".join(str(one.source) for one in places)
+    return Restored(**counts, problems=tuple(fault for one in came for fault in one.problems))
 
 
 def _told(
-    session: Session, named: Snapshot, before: Snapshot | None, to: object,
-    brought: tuple[Restored, list[Path]], cleared: Cleared,
-) -> Outcome:  # fmt: skip
-    came, homes = brought
+    session: Session, before: Snapshot | None, to: object, came: Restored, holding: Holding, cleared: Cleared
+) -> Outcome:
     data: dict[str, Any] = {
-        "snapshot": named.id,
+        "snapshot": holding.snapshot.id,
         "before": None if before is None else before.id,
         "to": str(to),
         "files": came.files,
@@ -160,13 +149,13 @@ def _told(
         "folders": came.folders,
         "links": came.links,
         "bytes": came.bytes,
-        "removed": cleared.removed,
-        "held": [str(home) for home in homes],
+        "deleted": cleared.deleted,
+        "held": [str(home) for home in holding.homes],
         "problems": problems(session, (*came.problems, *cleared.problems)),
     }
     facts = {**data, "bytes": size(came.bytes)}
     words = [session.say("sync.restore.done", **facts).text, *problem_lines(session, data["problems"])]
-    words += [session.say("sync.restore.removed", count=cleared.removed).text] if cleared.removed else []
+    words += [session.say("sync.restore.deleted", count=cleared.deleted).text] if cleared.deleted else []
     words += [session.say("sync.restore.kept", before=before.id).text] if before is not None else []
     words += [session.say("sync.restore.held", home=home).text for home in data["held"]]
     damaged = sum(one.code == "restore-damaged" for one in came.problems)

@@ -139,7 +139,7 @@ def _databases(vault: Vault, snapshot: Snapshot, scratch: Path) -> Iterator[Path
 
 def _is_plain(path: Path) -> bool:
     with path.open("rb") as stream:
-        return stream.read(len(_PLAIN)) == _PLAIN
+        return stream.read(len(_PLAIN)) in (_PLAIN, b"")
 
 
 def _has_pages(path: Path) -> bool:

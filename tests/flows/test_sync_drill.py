@@ -110,6 +110,14 @@ def test_a_drill_checks_an_encrypted_database_as_far_as_it_can_and_says_how_far(
     ]
 
 
+def test_a_database_into_which_nothing_was_written_yet_is_sound(machine: Machine, office: Path) -> None:
+    (office / "new.db-wal").write_bytes(b"\x37\x7f\x06\x82")
+    (office / "new.db").touch()
+    machine("backup", office)
+    came = machine("drill")
+    assert (came.code, came.data["databases"], came.data["unopened"]) == (0, 1, 0)
+
+
 def test_a_drill_finds_what_does_not_come_back(machine: Machine, office: Path) -> None:
     machine("backup", office)
     for pack in (Path(machine.vault) / "p").rglob("*"):

@@ -81,6 +81,7 @@ if TYPE_CHECKING:
         Delivery,
         Fault,
         Format,
+        Holding,
         Letter,
         Outcome,
         Remote,
@@ -90,6 +91,7 @@ if TYPE_CHECKING:
         Store,
         Stored,
         StoreKind,
+        holding_of,
     )
     from loanhub.plugins import Plugins
     from loanhub.records import Columns, Cursor, Diff, Order, Probe, Query, Record, Test
@@ -144,6 +146,7 @@ __all__ = [
     "FollowUp",
     "Format",
     "Head",
+    "Holding",
     "Home",
     "Instalment",
     "Interrupted",
@@ -196,6 +199,7 @@ __all__ = [
     "field",
     "file_place",
     "hold",
+    "holding_of",
     "hookimpl",
     "is_kept_name",
     "is_private_key",
@@ -253,8 +257,8 @@ _ROOMS = {
     "VaultObject Wrapped bind file_place is_private_key new_key_file new_private_file "
     "new_recovery_key new_signing_key new_vault_object open_sealed public_key public_line_of "
     "read_key_file read_vault_object seal sign signed_by vault_object",
-    "kinds": "VAULT_MARKER Backup Capabilities Channel Delivery Fault Format Letter Outcome Remote "
-    "RemoteKind Rule RuleMeta Store StoreKind Stored",
+    "kinds": "VAULT_MARKER Backup Capabilities Channel Delivery Fault Format Holding Letter Outcome Remote "
+    "RemoteKind Rule RuleMeta Store StoreKind Stored holding_of",
     "plugins": "Plugins",
     "records": "Columns Cursor Diff Order Probe Query Record Test",
     "rules": "RowView rule",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
@@ -278,6 +278,38 @@ class Remote(Protocol):
 
     def probe(self) -> Capabilities:
         """Find out by trying what it can do; once after opening, before the first `put_new`."""
+
+
+@runtime_checkable
+class Holding(Protocol):
+    """What a remote may have besides, as its attribute `holding`: objects nobody can delete before a time.
+
+    The storage keeps what was deleted or overwritten in versions; a hold keeps a version from being deleted,
+    whoever asks. What it tells is what the storage was asked for again, never what it was told to do.
+    """
+
+    @property
+    def period(self) -> timedelta:
+        """For how long new objects are held from the moment they are put; zero: holds are not wanted."""
+
+    def held_until(self, name: str) -> datetime | None:
+        """Until when an object cannot be deleted; None: not held. Raises NotFound."""
+
+    def hold(self, name: str, until: datetime) -> datetime:
+        """Hold an object until then at least; until when it is held now. Never shortens.
+
+        Raises NotFound, NotAllowed where these credentials may not, Misconfigured where the storage does
+        not do as it says.
+        """
+
+    def is_hidden(self, name: str) -> bool:
+        """Whether an absent object was deleted in such a way that the storage has it still."""
+
+
+def holding_of(remote: Remote) -> Holding | None:
+    """What holds the objects of a remote, if anything can."""
+    found = getattr(remote, "holding", None)
+    return found if isinstance(found, Holding) else None
 
 
 @frozen

@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 from attrs import define
 
-from loanhub import Capabilities, Misconfigured, Plugins, Remote, Stored
+from loanhub import Capabilities, Holding, Misconfigured, Plugins, Remote, Stored, holding_of
 
 FOLDER: Final = "file"
 CUSTOMARY: Final = "loanhub_remote_"
@@ -76,6 +76,11 @@ class Limited:
     def capabilities(self) -> Capabilities | None:
         """As the remote's own."""
         return self.remote.capabilities
+
+    @property
+    def holding(self) -> Holding | None:
+        """As the remote's own."""
+        return holding_of(self.remote)
 
     def put_new(self, name: str, data: bytes) -> bool:
         """As `Remote.put_new`, when it is its turn."""

@@ -21,15 +21,20 @@ import attrs
 
 from loanhub.errors import NotAllowed, NotFound
 from loanhub.files import remote_name
-from loanhub.kinds import Capabilities, Remote, Stored
+from loanhub.kinds import Capabilities, Holding, Remote, Stored, holding_of
 from loanhub.testing.store_asking import raises
 
 RACERS: Final = 8
 ROUNDS: Final = 20
+LEEWAY: Final = timedelta(seconds=5)
+"""Servers keep whole seconds, and have clocks of their own."""
 MANY: Final = 1100
 """More objects than one answer of object storage lists."""
 PACK: Final = 32 << 20
 """Bytes of the largest object a vault stores."""
+
+PROBES: Final = frozenset({"probe", "probe-lock"})
+"""What a probe may leave."""
 
 PLAIN: Final = Capabilities(
     conditional_put=True, versioning=False, object_lock=False, can_delete=True, can_overwrite=True
@@ -158,7 +163,7 @@ class RemoteSuite:
         ]
         for name in names:
             assert remote.put_new(name, name.encode()) is True
-        assert {one.name for one in remote.list("")} - {"probe"} == set(names)
+        assert {one.name for one in remote.list("")} - PROBES == set(names)
         assert all(remote.get(name) == name.encode() for name in names)
 
     def test_a_name_that_no_object_may_have_is_refused(self, remote: Remote) -> None:
@@ -180,7 +185,7 @@ class RemoteSuite:
         ):
             with raises(ValueError):
                 remote.put_new(name, b"")
-        assert {one.name for one in remote.list("")} <= {"probe"}
+        assert {one.name for one in remote.list("")} <= PROBES
 
     # -- what is not there -----------------------------------------------------------------------------
 
@@ -234,19 +239,71 @@ class RemoteSuite:
     # -- what it can do --------------------------------------------------------------------------------
 
     def test_a_probe_finds_what_it_can_do_and_leaves_others_alone(self, remote: Remote) -> None:
-        """As often as it is asked, and all it may leave is the object `probe`."""
+        """As often as it is asked, and all it may leave are the objects of `PROBES`."""
         assert remote.capabilities in (None, self.expected)
         remote.put_new("c/1", b"1")
         for _ in range(2):
             assert remote.probe() == self.expected
             assert remote.capabilities == self.expected
-        assert {one.name for one in remote.list("")} - {"probe"} == {"c/1"}
+        assert {one.name for one in remote.list("")} - PROBES == {"c/1"}
         assert remote.get("c/1") == b"1"
 
     def test_it_is_named_before_people(self, remote: Remote) -> None:
         """By one line of text."""
         assert remote.name.strip() == remote.name != ""
         assert "\n" not in remote.name
+
+
+class HoldingSuite:
+    """What a remote promises that holds objects (`loanhub.kinds.Holding`); opened so that it holds new ones.
+
+    `expected` has `object_lock`. Whatever the tests put stays there until its time is over.
+    """
+
+    def test_what_is_put_is_held_for_the_period(self, remote: Remote) -> None:
+        """A second name is held no less, and nothing is said of what is absent."""
+        holding, before = _holding(remote), datetime.now(UTC)
+        assert remote.probe().object_lock
+        for name in ("c/1", "p/00/a"):
+            assert remote.put_new(name, b"first") is True
+            held = holding.held_until(name)
+            assert held is not None
+            assert before - LEEWAY < held - holding.period < datetime.now(UTC) + LEEWAY
+        for ask in (holding.held_until, lambda name: holding.hold(name, before + timedelta(days=1))):
+            with raises(NotFound, "remote-object-missing"):
+                ask("c/2")
+
+    def test_a_hold_is_extended_and_never_shortened(self, remote: Remote) -> None:
+        """And what is told is what the storage tells afterwards."""
+        holding = _holding(remote)
+        remote.put_new("c/1", b"first")
+        later = datetime.now(UTC) + 3 * holding.period
+        assert abs(holding.hold("c/1", later) - later) < LEEWAY
+        assert abs(holding.hold("c/1", datetime.now(UTC) + holding.period) - later) < LEEWAY
+        found = holding.held_until("c/1")
+        assert found is not None
+        assert abs(found - later) < LEEWAY
+
+    def test_what_a_delete_hides_is_told_apart_and_held_on(self, remote: Remote) -> None:
+        """From what is there, and from what never was; also when it is put again."""
+        holding = _holding(remote)
+        for name in ("c/1", "c/11"):
+            remote.put_new(name, b"first")
+        remote.delete("c/1")
+        assert remote.size("c/1") is None
+        assert [holding.is_hidden(name) for name in ("c/1", "c/11", "c/2")] == [True, False, False]
+        later = datetime.now(UTC) + 2 * holding.period
+        assert abs(holding.hold("c/1", later) - later) < LEEWAY
+        assert remote.size("c/1") is None
+        assert remote.put_new("c/1", b"again") is True
+        assert holding.is_hidden("c/1") is False
+
+
+def _holding(remote: Remote) -> Holding:
+    holding = holding_of(remote)
+    assert holding is not None
+    assert holding.period
+    return holding
 
 
 def _race(remote: Remote, names: list[str]) -> dict[str, list[int]]:

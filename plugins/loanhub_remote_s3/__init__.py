@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from loanhub import RemoteKind, SlotKind, hookimpl
@@ -18,10 +19,13 @@ def open_s3(address: str, settings: Mapping[str, Any]) -> S3Remote:
     Misconfigured for an address, a setting or an endpoint that cannot be meant.
     """
     from loanhub_remote_s3.bucket import S3Remote
+    from loanhub_remote_s3.holding import GOVERNANCE, Lock
     from loanhub_remote_s3.opening import Place, Wishes, client
 
     wishes = Wishes.of(settings)
-    return S3Remote(Place.of(address), client(wishes), wishes.patience)
+    mode = wishes.lock_mode.upper() or GOVERNANCE
+    lock = Lock(mode, timedelta(days=wishes.lock_days)) if wishes.lock_days else None
+    return S3Remote(Place.of(address), client(wishes), wishes.patience, lock)
 
 
 @hookimpl

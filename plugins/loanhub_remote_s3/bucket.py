@@ -16,6 +16,7 @@ from attrs import define, field
 from botocore.exceptions import ClientError, ParamValidationError
 
 from loanhub import Capabilities, Misconfigured, NotAllowed, NotFound, Stored, remote_name
+from loanhub_remote_s3.holding import Lock, S3Holding
 from loanhub_remote_s3.opening import Place
 from loanhub_remote_s3.trying import Patience, code_of, status_of
 
@@ -37,6 +38,7 @@ class S3Remote:
     _place: Place
     _client: BaseClient = field(repr=False)
     _patience_seconds: float
+    _lock: Lock | None = None
     capabilities: Capabilities | None = field(default=None, init=False)
     _found: bool = field(default=False, init=False, repr=False)
 
@@ -44,6 +46,12 @@ class S3Remote:
     def name(self) -> str:
         """The address."""
         return self._place.name
+
+    @property
+    def holding(self) -> S3Holding:
+        """Its object lock, as `loanhub.Holding`."""
+        patience = Patience(self.name, self._patience_seconds)
+        return S3Holding(self._place, self._client, patience, self._lock)
 
     # -- objects ---------------------------------------------------------------------------------------
 
@@ -97,7 +105,10 @@ class S3Remote:
     # -- what it can do --------------------------------------------------------------------------------
 
     def probe(self) -> Capabilities:
-        """As `Remote.probe`: about eight small calls. Raises what a missing bucket or wrong key is called."""
+        """As `Remote.probe`: about eight small calls. Raises what a missing bucket or wrong key is called.
+
+        Where objects are to be locked, the lock is tried too: as `S3Holding.prove`.
+        """
         self._find_bucket()
         try:
             conditional = self._keeps_conditions()
@@ -107,10 +118,13 @@ class S3Remote:
             able = Capabilities(
                 conditional,
                 self._told("get_bucket_versioning", "Status"),
-                self._told("get_object_lock_configuration", "ObjectLockConfiguration", "ObjectLockEnabled"),
+                self._lock is not None
+                or self._told(
+                    "get_object_lock_configuration", "ObjectLockConfiguration", "ObjectLockEnabled"
+                ),
                 self._may(lambda: self._delete(self._key(_NEVER))),
                 self._may(self._overwrite),
-                () if conditional else ("remote-ignores-conditions",),
+                (*self._lock_notes(), *(() if conditional else ("remote-ignores-conditions",))),
             )
         self.capabilities = able
         return able
@@ -124,6 +138,9 @@ class S3Remote:
             if fault.code != "remote-request-refused":
                 raise
             return False
+
+    def _lock_notes(self) -> tuple[str, ...]:
+        return () if self._lock is None else self.holding.prove()
 
     def _overwrite(self) -> None:
         key = self._key(PROBE)
@@ -164,7 +181,9 @@ class S3Remote:
         return True
 
     def _put(self, key: str, data: bytes, **condition: str) -> None:
-        self._client.put_object(Bucket=self._place.bucket, Key=key, Body=data, **condition)
+        """The probe's object is never locked: each probe writes it anew."""
+        locked = self._lock.of(data) if self._lock and key != self._key(PROBE) else {}
+        self._client.put_object(Bucket=self._place.bucket, Key=key, Body=data, **locked, **condition)
 
     def _says_taken(self, fault: ClientError, name: str) -> bool:
         """Whether a put was refused for its name: 412, or 409 by providers with a header of their own.

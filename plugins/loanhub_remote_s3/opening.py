@@ -25,7 +25,13 @@ _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX: Final = re.compile(r"[A-Za-z0-9._/-]*")
 _HERE: Final = ("127.0.0.1", "localhost", "::1")
 """No proxy leads to these, though the environment names one."""
-_CHOICES: Final = {"addressing": ("auto", "path", "virtual"), "signature": ("s3v4", "s3")}
+_CHOICES: Final = {
+    "addressing": ("auto", "path", "virtual"),
+    "signature": ("s3v4", "s3"),
+    "lock_mode": ("governance", "compliance"),
+}
+_LONGEST_LOCK: Final = 3653
+"""Days. Nobody can take back a lock in mode compliance: ten years are enough to regret."""
 _CONDITION: Final = "if-none-match"
 
 
@@ -92,6 +98,8 @@ class Wishes:
     session_token: str = attrs.field(default="", repr=False)
     patience: float = 60.0
     timeout: float = 60.0
+    lock_days: int = 0
+    lock_mode: str = ""
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Wishes:
@@ -100,9 +108,7 @@ class Wishes:
         for name, value in settings.items():
             if name not in known:
                 raise Misconfigured("remote-setting-unknown", setting=name, known=", ".join(sorted(known)))
-            number = isinstance(known[name].default, float)
-            fits = isinstance(value, int | float) and value > 0 if number else isinstance(value, str)
-            if not fits or isinstance(value, bool):
+            if not _fits(value, known[name].default):
                 raise Misconfigured("remote-setting-wrong", setting=name)
         wishes = cls(**settings)
         for name, choices in _CHOICES.items():
@@ -111,6 +117,15 @@ class Wishes:
         if bool(wishes.access_key) != bool(wishes.secret_key):
             raise Misconfigured("remote-credentials-missing")
         return wishes
+
+
+def _fits(value: object, default: object) -> bool:
+    match default:
+        case int():
+            return type(value) is int and 0 <= value <= _LONGEST_LOCK
+        case float():
+            return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+    return isinstance(value, str)
 
 
 def client(wishes: Wishes) -> BaseClient:

@@ -20,6 +20,7 @@ from attrs import define, evolve, field, frozen
 
 from loanhub import Busy, Damaged, Interrupted, LoanHubError, NotFound, Stale, lock, private_folder
 from sync_agent.evidence import Verified, keep_verified
+from sync_agent.holding import needed, notes_of, uphold
 from sync_agent.keeping import points_of
 from sync_agent.places import state_folder
 from sync_agent.retention import Policy, kept
@@ -27,7 +28,7 @@ from sync_agent.snapshots import Options, Progress, needs_of, take
 from sync_agent.status import ALARMS, Journal, moment_of, stamp
 from sync_agent.vault import Finding, Vault
 from sync_agent.vault.copying import frames_of
-from sync_agent.vault.findings import DAMAGED, MISSING
+from sync_agent.vault.findings import DAMAGED, MISSING, looked_behind
 from sync_agent.vault.names import pack_name
 from sync_agent.vault.pruning import prune
 
@@ -55,7 +56,7 @@ class Habits:
 
 @frozen
 class Did:
-    """One thing the agent did: `what` is backup, forget, prune, verify, copy or trouble, with its facts."""
+    """One thing the agent did: `what` is backup, forget, prune, held, hold, verify, copy or trouble."""
 
     what: str
     facts: dict[str, Any] = field(factory=dict)
@@ -166,7 +167,7 @@ class Agent:
         return last is None or last < due or last > here + timedelta(hours=1)
 
     def look_after(self, stop: Event, *, anyway: bool = False) -> Iterator[Did]:
-        """What is left of the day's work: a snapshot, the policy, a prune, a share of the packs, the copy.
+        """What is left of the day's work: a snapshot, policy, prune, locks, a share of the packs, the copy.
 
         `anyway`: all of it, whether it is due or not. What could not be done, or was not because of `stop`,
         is done the next time.
@@ -175,6 +176,7 @@ class Agent:
             "backup": lambda: self._daily(stop),
             "forget": self._forget,
             "prune": self._prune,
+            "hold": lambda: self._hold(stop),
             "verify": self._verify,
             "copy": self._copy,
         }
@@ -223,6 +225,18 @@ class Agent:
         done = prune(self.vault, needs_of(self.vault))
         self.journal.ran(self.vault, "prune", deleted=done.deleted)
         yield Did("prune", {"deleted": done.deleted, "waiting": done.doomed})
+        if done.held_until is not None:
+            yield Did("held", {"objects": done.held, "until": stamp(done.held_until)})
+
+    def _hold(self, stop: Event) -> Iterator[Did]:
+        """Nothing, where the storage is not asked to lock."""
+        notes = notes_of(self.vault, self.vault.remote, self.folder)
+        done = uphold(self.vault.remote, needed(self.vault), notes, self.now(), stop)
+        if done is None:
+            return
+        self.journal.held(self.vault, done.objects, done.loose, done.until)
+        yield Did("hold", {"objects": done.objects, "extended": done.extended, "loose": done.loose})
+        yield from (Did("trouble", {"code": code}) for code in done.troubles)
 
     def _verify(self) -> Iterator[Did]:
         day = self.now().astimezone().toordinal() % SHARES
@@ -266,7 +280,7 @@ def verify_share(vault: Vault, share: int, shares: int) -> list[Finding]:
         except (Damaged, NotFound) as problem:
             missing = problem.code == "vault-object-missing"
             found.append(Finding(name, MISSING if missing else DAMAGED))
-    return found
+    return looked_behind(vault.remote, found)
 
 
 def fingerprint(sources: Sequence[Path], skip: Sequence[Path] = ()) -> bytes:

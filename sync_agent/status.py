@@ -59,10 +59,16 @@ class Journal:
             **{what: {"at": stamp(datetime.now(UTC)), "head": vault.head[0], **facts}},
         )
 
-    def copied(self, vault: Vault, address: str, head: int) -> None:
-        """Notes that a copy counts up to a commit."""
+    def held(self, vault: Vault, objects: int, loose: int, until: datetime | None) -> None:
+        """Notes until when what counts is locked; None: `loose` objects of it are not."""
+        told = None if until is None else stamp(until)
+        self.ran(vault, "hold", objects=objects, loose=loose, until=told)
+
+    def copied(self, vault: Vault, address: str, head: int, lock_until: str | None = None) -> None:
+        """Notes that a copy counts up to a commit, and until when what it holds is locked there, if so."""
         copies = self.read().get("copies", {})
-        self.notes.note(copies={**copies, address: {"at": stamp(datetime.now(UTC)), "head": head}})
+        made = {"at": stamp(datetime.now(UTC)), "head": head, "lock_until": lock_until}
+        self.notes.note(copies={**copies, address: made})
         self.notes.note(keyring=vault.keyring.home)
 
 

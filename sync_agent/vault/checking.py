@@ -17,7 +17,14 @@ from sync_agent.vault import sealed
 from sync_agent.vault.bases import open_base
 from sync_agent.vault.commits import Commit, KeyringMark
 from sync_agent.vault.copying import read_pack
-from sync_agent.vault.findings import DAMAGED, MISSING, TRUNCATED, Finding, finding_of
+from sync_agent.vault.findings import (
+    DAMAGED,
+    MISSING,
+    TRUNCATED,
+    Finding,
+    finding_of,
+    looked_behind,
+)
 from sync_agent.vault.history import find_head, read_link
 from sync_agent.vault.index import Index, PackFacts
 from sync_agent.vault.keys import peek_keyring, read_start
@@ -42,7 +49,7 @@ def verify(vault: Vault, *, read_data: bool, progress: Progress | None = None) -
     check.start_and_keyrings(check.history())
     check.bases()
     check.packs(read_data=read_data, progress=progress or _unheard)
-    return tuple(sorted(check.findings))
+    return tuple(sorted(looked_behind(vault.remote, check.findings)))
 
 
 def _unheard(done: int, total: int) -> None:  # noqa: ARG001  # nobody wanted to know

@@ -6,12 +6,13 @@ docs/vault-format.md section 7 says why nothing that is needed can be deleted.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Final, Self
 
 from attrs import define, field, frozen
 
-from loanhub import Damaged, NotAllowed, Remote, Stored
+from loanhub import Damaged, NotAllowed, NotFound, Remote, Stored, holding_of
 from sync_agent.vault.commits import Commit
 from sync_agent.vault.copying import frames_of
 from sync_agent.vault.index import Marks, PackFacts
@@ -31,6 +32,7 @@ GRACE_COMMITS: Final = 100
 MOST_DOOMED: Final = 100_000
 """Objects in one plan, so that a commit stays small; the rest is for the next prune."""
 _AT_ONCE: Final = 500
+_ASKED_AT_ONCE: Final = 8
 
 Needs = Callable[[Commit, Callable[[bytes], bool]], None]
 """Marks every blob a snapshot needs. Marking gives False for what was marked before: a listing that was need
@@ -40,11 +42,16 @@ not be walked again.
 
 @frozen
 class Pruned:
-    """What a prune did: the plan it committed (None: nothing to doom), objects deleted, and still doomed."""
+    """What a prune did: the plan it committed (None: nothing to doom), objects deleted, and still doomed.
+
+    `held` of these could be deleted but for a lock of the storage, the last of which ends at `held_until`.
+    """
 
     plan: Commit | None
     deleted: int
     doomed: int
+    held: int = 0
+    held_until: datetime | None = None
 
 
 def prune(vault: Vault, needs: Needs, *, grace: timedelta = GRACE) -> Pruned:
@@ -54,8 +61,9 @@ def prune(vault: Vault, needs: Needs, *, grace: timedelta = GRACE) -> Pruned:
     snapshot lacks something; then nothing is deleted.
     """
     plan = make_plan(vault, needs, grace=grace)
-    deleted = sweep(vault, grace=grace)
-    return Pruned(plan, deleted, len(vault.state.doomed))
+    held: dict[str, datetime] = {}
+    deleted = sweep(vault, grace=grace, held=held)
+    return Pruned(plan, deleted, len(vault.state.doomed), len(held), max(held.values(), default=None))
 
 
 # The plan -------------------------------------------------------------------------------------------------
@@ -192,10 +200,11 @@ class _Listing:
 # The deletion ---------------------------------------------------------------------------------------------
 
 
-def sweep(vault: Vault, *, grace: timedelta = GRACE) -> int:
+def sweep(vault: Vault, *, grace: timedelta = GRACE, held: dict[str, datetime] | None = None) -> int:
     """Deletes what was doomed longer than `grace` ago, and commits that; how many objects.
 
-    A storage that refuses to delete keeps them doomed. Killed, it is run again.
+    A storage that refuses to delete keeps them doomed. What it has locked is not tried: it stays doomed for a
+    later sweep, and goes into `held` with the end of its lock. Killed, it is run again.
     """
     if not vault.state.doomed:
         return 0
@@ -205,7 +214,11 @@ def sweep(vault: Vault, *, grace: timedelta = GRACE) -> int:
         for plan in set(vault.state.doomed.values())
         if age_between(vault.remote, plan, probe.sequence) >= grace
     }
-    due = _without_holes(vault, {name for name, plan in vault.state.doomed.items() if plan in plans})
+    old = {name for name, plan in vault.state.doomed.items() if plan in plans}
+    locked = _locked(vault.remote, old, probe.sequence)
+    if held is not None:
+        held.update(locked)
+    due = _without_holes(vault, old - locked.keys())
     deleted = 0
     for at in range(0, len(due), _AT_ONCE):
         gone = _delete(vault, due[at : at + _AT_ONCE])
@@ -232,6 +245,27 @@ def _without_holes(vault: Vault, due: set[str]) -> list[str]:
             break
         commits.append(name)
     return commits + sorted(name for name in due if sequence_in(name) is None)
+
+
+def _locked(remote: Remote, names: set[str], newest: int) -> dict[str, datetime]:
+    """Until when which of the objects are locked, where objects are locked at all; `newest` was put just now.
+
+    A delete would not be refused: it hides the object, and what it frees is nothing until the lock ends.
+    """
+    holding = holding_of(remote)
+    if holding is None or not holding.period:
+        return {}
+    now = _time_of(remote, newest) or datetime.now(UTC)
+
+    def until(name: str) -> datetime | None:
+        try:
+            return holding.held_until(name)
+        except NotFound:  # by a sweep that was killed
+            return None
+
+    with ThreadPoolExecutor(_ASKED_AT_ONCE, "prune") as pool:
+        found = dict(zip(names, pool.map(until, names), strict=True))
+    return {name: moment for name, moment in found.items() if moment is not None and moment > now}
 
 
 def age_between(remote: Remote, before: int, now: int) -> timedelta:

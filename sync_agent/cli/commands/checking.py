@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import click
 
-from loanhub import Capabilities, Damaged
+from loanhub import Capabilities, Damaged, holding_of
 from sync_agent.cli.meter import measured
 from sync_agent.cli.opening import is_copy, open_vault, remote_at, vault_at_any_rate
 from sync_agent.cli.outcome import DAMAGED, DONE, Outcome
@@ -145,9 +145,26 @@ def status(session: Session) -> Outcome:
         "last_verify": _aged(noted.get("verify")),
         "last_drill": _aged(noted.get("drill")),
         "copies": _copies(vault, noted),
+        "lock_days": _lock_days(vault),
+        "lock_until": _lock_until(vault, noted),
         **abilities(able),
     }
     return Outcome(data, _told(session, data), status=DONE)
+
+
+def _lock_until(vault: Vault, noted: Mapping[str, Any]) -> str | None:
+    """The earliest time at which something that counts could be deleted, as the last upkeep found it.
+
+    None: now, because something is not locked, nobody looked yet, or locks are not wanted.
+    """
+    found = moment_of(noted.get("hold", {}).get("until"))
+    return None if found is None or not _lock_days(vault) else stamp(found)
+
+
+def _lock_days(vault: Vault) -> int:
+    """For how long new objects are locked; 0: not at all."""
+    holding = holding_of(vault.remote)
+    return 0 if holding is None else holding.period.days
 
 
 def _last_backup(vault: Vault) -> dict[str, Any] | None:
@@ -188,6 +205,11 @@ def _told(session: Session, data: Mapping[str, Any]) -> str:
         facts = {"address": one["address"], "behind": one["commits_behind"], "ago": _ago(session, one)}
         lines.append(session.say("sync.status.copy", **facts).text)
     lines.append(session.say(f"sync.status.writers.{data['writers']}").text)
+    if (until := moment_of(data["lock_until"])) is not None:
+        code = "sync.status.lock" if until > now() else "sync.status.lock-over"
+        lines.append(session.say(code, until=local(until)).text)
+    elif data["lock_days"]:
+        lines.append(session.say("sync.status.lock-none").text)
     if data["doomed"]:
         lines.append(session.say("sync.status.doomed", count=data["doomed"]).text)
     return "\n".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from threading import Event
 from typing import Any, Final
 
 import click
@@ -12,13 +13,14 @@ from sync_agent.cli.meter import measured
 from sync_agent.cli.opening import remote_at, vault_to_write
 from sync_agent.cli.outcome import Outcome
 from sync_agent.cli.session import Session
-from sync_agent.cli.showing import size, table
+from sync_agent.cli.showing import local, now, size, table
 from sync_agent.cli.told import Told
+from sync_agent.holding import needed, notes_of, uphold
 from sync_agent.keeping import points_of
 from sync_agent.places import Places, spoken_address
 from sync_agent.retention import Policy, kept
 from sync_agent.snapshots import needs_of, snapshot_named, snapshots_of
-from sync_agent.status import Journal
+from sync_agent.status import Journal, stamp
 from sync_agent.vault import Vault
 from sync_agent.vault.mirroring import mirror, tidy
 from sync_agent.vault.pruning import GRACE
@@ -95,9 +97,14 @@ def prune(session: Session, at_once: bool) -> Outcome:
         "stored": after,
         "freed": max(0, before - after),
         "grace_days": 0 if at_once else GRACE.days,
+        "locked": done.held,
+        "locked_until": None if done.held_until is None else stamp(done.held_until),
     }
-    facts = {**data, "stored": size(after), "freed": size(int(data["freed"]))}
-    return Outcome(data, session.say("sync.prune.done", **facts).text)
+    facts = {**data, "stored": size(after), "freed": size(max(0, before - after))}
+    lines = [session.say("sync.prune.done", **facts).text]
+    if done.held_until is not None:
+        lines.append(session.say("sync.prune.locked", objects=done.held, until=local(done.held_until)).text)
+    return Outcome(data, "\n".join(lines))
 
 
 def _stored(packs: Any) -> int:
@@ -133,7 +140,10 @@ def _promoted(session: Session, target: str) -> Outcome:
 
 
 def copied(session: Session, vault: Vault, target: str, *, tidies: bool) -> dict[str, Any]:
-    """Copies to a second remote and notes how far it is; with `tidies` deletes there what was pruned here."""
+    """Copies to a second remote, holds on what it locks, and notes how far it is.
+
+    With `tidies` it deletes there what was pruned here.
+    """
     places, target = Places(), spoken_address(target)
     place = places.find(target)
     known = place is not None and place.vault == vault.id
@@ -142,13 +152,18 @@ def copied(session: Session, vault: Vault, target: str, *, tidies: bool) -> dict
     with measured(session, "sync.meter.copy", bytes=False) as tell:
         came = mirror(vault.remote, remote, progress=tell)
     places.remember(target, vault.id, copy_of=spoken_address(session.address), apart=True)
-    Journal.of(vault).copied(vault, target, came.head)
+    held = uphold(remote, needed(vault), notes_of(vault, remote), now(), Event())
+    for code in held.troubles if held is not None else ():
+        session.warn(code, remote=target)
+    until = None if held is None or held.until is None else stamp(held.until)
+    Journal.of(vault).copied(vault, target, came.head, until)
     return {
         "to": target,
         "objects": came.objects,
         "bytes": came.bytes,
         "head": came.head,
         "commits_behind": max(0, vault.head[0] - came.head),
+        "lock_until": until,
         "deleted": tidy(vault, remote) if tidies else 0,
         "can_delete": able.can_delete,
     }

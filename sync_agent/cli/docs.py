@@ -54,7 +54,8 @@ is in `LOANHUB_SYNC_STATE`, else
 `loanhub-sync` in `%LOCALAPPDATA%`, `$XDG_STATE_HOME` or `~/.local/state`. It may be deleted: then
 everything is read once more, and the
 alarm about a storage that went back in time begins anew.
-**A snapshot** is called `latest`, by its number (`12`), or by its id (`12-9f3a01bc`).
+**A snapshot** is called `latest` (the newest that was not taken before a restore), by its number (`12`), or
+by its id (`12-9f3a01bc`).
 
 With `--json` stdout holds exactly one object, also on failure; all else goes to stderr:
 

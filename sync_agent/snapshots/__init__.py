@@ -10,6 +10,7 @@ looking             ls, diff, find; what a prune must keep
 from __future__ import annotations
 
 from sync_agent.snapshots.body import (
+    BEFORE_RESTORE,
     Counts,
     Problem,
     Root,
@@ -25,6 +26,7 @@ from sync_agent.snapshots.patterns import Patterns
 from sync_agent.snapshots.taking import Taken, take
 
 __all__ = [
+    "BEFORE_RESTORE",
     "Change",
     "Counts",
     "Entry",

@@ -20,6 +20,8 @@ from sync_agent.snapshots.listings import Load
 from sync_agent.vault import Commit, Vault, strict
 
 VERSION: Final = 1
+BEFORE_RESTORE: Final = "before-restore"
+"""Tag of what stood where a restore was about to write."""
 MOST_REPORTED: Final = 10_000
 _COUNTS: Final = ("files", "folders", "links", "bytes", "read")
 _FIELDS: Final = ("version", "started", "host", "user", "roots", "tags", "tree", *_COUNTS, "problems",
@@ -161,11 +163,13 @@ def snapshots_of(vault: Vault) -> list[Snapshot]:
 def snapshot_named(vault: Vault, name: str) -> Snapshot:
     """The snapshot people call so: `latest`, its number, its id, or the beginning of its hash (4 digits).
 
-    Raises NotFound `snapshot-unknown`.
+    `latest` is the newest that was not taken before a restore: so a restore that was interrupted means the
+    same one when it is run again, and not what it had half done. Raises NotFound `snapshot-unknown`.
     """
     commits = vault.snapshots
     if name == "latest" and commits:
-        return Snapshot.of(commits[-1])
+        newest_first = map(Snapshot.of, reversed(commits))
+        return next((one for one in newest_first if BEFORE_RESTORE not in one.tags), Snapshot.of(commits[-1]))
     number, _, digits = name.partition("-")
     found = [one for one in commits if str(one.sequence) == number and one.hash.startswith(digits)]
     if not found and len(name) >= 4:

@@ -194,8 +194,8 @@ def test_interrupted_it_goes_on_and_what_stood_there_first_can_be_had_back(
     with monkeypatch.context() as patched:
         patched.setattr(File, "finish", stopping(File.finish))
         patched.setattr(in_place, "_delete", stopping(in_place._delete))
-        assert back(machine, "--delete-extra").code == 130
-    assert back(machine, "--delete-extra").code == 0
+        assert machine("restore", "latest", "--in-place", "--delete-extra").code == 130
+    assert machine("restore", "latest", "--in-place", "--delete-extra").code == 0
     assert named(office) == FILES
     first = machine("snapshots").data["snapshots"][1]
     assert first["tags"] == ["before-restore"]

@@ -22,7 +22,7 @@ from sync_agent.homes import Holding
 from sync_agent.restore import Restored, Wish
 from sync_agent.restore import restore as bring_back
 from sync_agent.restore.in_place import Cleared, delete_extra, places_of, refuse_open
-from sync_agent.snapshots import Progress, Snapshot, snapshot_named
+from sync_agent.snapshots import BEFORE_RESTORE, Progress, Snapshot, snapshot_named
 from sync_agent.snapshots.patterns import Patterns
 from sync_agent.vault import Vault
 
@@ -112,7 +112,7 @@ def _kept_first(session: Session, vault: Vault, sources: Iterable[Path]) -> Snap
     there = [source for source in sources if os.path.lexists(source)]
     if not there:
         return None
-    options = options_of(session, tags=("before-restore",), exclude=(), include=())
+    options = options_of(session, tags=(BEFORE_RESTORE,), exclude=(), include=())
     taken = taken_of(session, vault, there, options)
     if taken.is_incomplete:
         raise Usage("sync-restore-unsafe", count=len(taken.problems), path=taken.problems[0].path)

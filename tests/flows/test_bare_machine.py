@@ -66,7 +66,7 @@ class Bare:
 
     def __call__(self, program: str, *argv: object) -> tuple[int, dict[str, Any]]:
         """What a command came to: its exit status and its data."""
-        command = [str(self.python), "-m", program, "--json", "--yes", *map(str, argv)]
+        command = [str(self.python.with_name(program)), "--json", "--yes", *map(str, argv)]
         came = subprocess.run(
             command, cwd=self.folder, env=self.environment, capture_output=True, encoding="utf-8", check=False
         )
@@ -110,13 +110,16 @@ def installed(
     checkout: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    """The Python of a fresh environment: what the lock names, proven by its hashes, and the wheel."""
+    """The Python of a fresh environment: what the lock names, proven by its hashes, and the wheel.
+
+    pip finds in it all that the wheel asks for, or refuses.
+    """
     home = tmp_path_factory.mktemp("bare") / "venv"
-    venv.create(home, with_pip=False)
+    venv.create(home, with_pip=True)
     python = home / ("Scripts" if os.name == "nt" else "bin") / Path(sys.executable).name
     install = (sys.executable, "-m", "uv", "pip", "install", "-q", "--python", python)
     run(*install, "--require-hashes", "-r", checkout / "requirements.lock", cwd=home)
-    run(*install, "--no-deps", wheel, cwd=home)
+    run(python, "-m", "pip", "install", "-q", "--no-index", wheel, cwd=home)
     return python
 
 
@@ -156,7 +159,7 @@ def lost(server: S3Server, tmp_path: Path) -> tuple[str, str, list[Any]]:
 
 def come_back(bare: Bare, vault: str, reminded: list[Any]) -> None:
     """Restored it is held, what is in it is found, and nothing that was sent is sent again."""
-    status, came = bare("sync_agent", "restore", "latest", "--to", "back", "--vault", vault)
+    status, came = bare("loanhub-sync", "restore", "latest", "--to", "back", "--vault", vault)
     back = bare.folder / "back" / "office"
     assert (status, came["held"]) == (0, [str(back)])
     assert bare("loanhub", "--home", back, "find", "JJ0001")[1]["results"]

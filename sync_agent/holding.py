@@ -27,7 +27,7 @@ FILE: Final = "held.json"
 ENOUGH: Final = 0.5
 """The share of its time that every object has left at least, as long as somebody sees to it daily."""
 _AT_ONCE: Final = 8
-_BATCH: Final = 400
+_BATCH: Final = 1000
 
 
 @frozen

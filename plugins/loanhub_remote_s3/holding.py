@@ -102,21 +102,36 @@ class S3Holding:
         """
         assert self.lock is not None
         version = self._locked_probe(self.lock)
-        self._try_to_delete(version)
-        if self._version(PROBE, version) is None:
+        self._try_to_delete(version.id)
+        if self._version(PROBE, version.id) is None:
             raise Misconfigured("remote-lock-broken", remote=self._place.name)
         notes = [] if self._may_delete_versions() else ["remote-lock-untried"]
-        if self.lock.mode == GOVERNANCE:
-            self._try_to_delete(version, BypassGovernanceRetention=True)
-            notes += ["remote-lock-lifted"] if self._version(PROBE, version) is None else []
+        if self._may_lift(version):
+            notes.append("remote-lock-lifted")
         return tuple(notes)
 
-    def _locked_probe(self, lock: Lock) -> str:
-        """The id of a version that must be locked now; one of an earlier probe where there is one."""
+    def _may_lift(self, version: _Version) -> bool:
+        """Whether these credentials can shorten a lock: by a second, for others may be probing too."""
+        assert version.until is not None
+        if version.mode != GOVERNANCE:
+            return False
+        shorter = {"Mode": GOVERNANCE, "RetainUntilDate": version.until - _SECOND}
+        try:
+            self._call(
+                "put_object_retention", PROBE, VersionId=version.id, Retention=shorter,
+                BypassGovernanceRetention=True,
+            )  # fmt: skip
+        except (NotAllowed, Misconfigured):
+            return False
+        found = self._version(PROBE, version.id)
+        return found is None or found.until is None or found.until < version.until
+
+    def _locked_probe(self, lock: Lock) -> _Version:
+        """A version that must be locked now; one of an earlier probe where there is one."""
         soon = datetime.now(UTC) + _HOUR
         found = self._version(PROBE)
         if found is not None and found.mode == lock.mode and found.until is not None and found.until > soon:
-            return found.id
+            return found
         if found is not None:
             self._try_to_delete(found.id)
         try:
@@ -131,12 +146,12 @@ class S3Holding:
         found = self._version(PROBE)
         if found is None or found.mode != lock.mode or found.until is None or found.until < soon:
             raise Misconfigured("remote-lock-broken", remote=self._place.name)
-        return found.id
+        return found
 
-    def _try_to_delete(self, version: str, **more: Any) -> None:
+    def _try_to_delete(self, version: str) -> None:
         """What came of it is seen by looking, not by the answer."""
         try:
-            self._call("delete_object", PROBE, VersionId=version, **more)
+            self._call("delete_object", PROBE, VersionId=version)
         except (NotAllowed, Misconfigured):
             return
 

@@ -190,6 +190,8 @@ def test_a_copy_holds_what_it_has_by_its_own_settings(
     machine("backup", written(tmp_path / "office", {"notes.txt": "one"}))
     told = machine("copy", address).data["lock_until"]
     assert machine("status").data["copies"][0]["lock_until"] == told
+    assert machine("status", "--vault", address).data["lock_until"] == told
+    assert machine("status").data["lock_until"] is None
     until = datetime.strptime(told, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     assert until <= min(held(reopened(open_s3(address, settings))))
     assert abs(until - datetime.now(UTC) - MONTH) < timedelta(minutes=5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from loanhub import Misconfigured, NotAllowed, Remote, holding_of
 from loanhub.testing.remotes import PLAIN, HoldingSuite, RemoteSuite
 from loanhub.testing.servers import ADMIN, KEEPER, S3Server
 from loanhub_remote_s3 import open_s3
+from sync_agent.remotes import open_remote
 from tests.plugins import storms
 
 LOCKED = evolve(PLAIN, versioning=True, object_lock=True)
@@ -94,6 +96,14 @@ def test_a_locked_version_cannot_be_deleted_by_anybody(seaweed: S3Server, locked
     assert remote.get("c/1") == b"first"
 
 
+def test_a_limited_line_locks_as_well(seaweed: S3Server, place: str) -> None:
+    remote = open_remote(place, {**seaweed.settings(), **STRICT, "limit": 10_000})
+    remote.put_new("c/1", b"first")
+    holding = holding_of(remote)
+    assert holding is not None
+    assert holding.held_until("c/1") is not None
+
+
 def test_many_probes_leave_one_locked_version(seaweed: S3Server, locked: Any, place: str) -> None:
     for _ in range(3):
         assert open_s3(place, {**seaweed.settings(), **STRICT}).probe().notes == ()
@@ -105,6 +115,14 @@ def test_who_can_lift_a_lock_of_governance_is_told_so(seaweed: S3Server, place: 
     for _ in range(2):
         assert remote.probe() == LOCKED
         assert remote.probe().notes == ("remote-lock-lifted",)
+
+
+def test_many_may_probe_a_lock_at_once(seaweed: S3Server, place: str) -> None:
+    """As the threads of a backup do, and two machines: none takes away what another is trying."""
+    settings = {**seaweed.settings(), **MONTH}
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: open_s3(place, settings).probe(), range(24)))
+    assert found == [LOCKED] * 24
 
 
 def test_a_bucket_without_object_lock_is_refused(seaweed: S3Server, address: str) -> None:

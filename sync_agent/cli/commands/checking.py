@@ -16,6 +16,7 @@ from sync_agent.cli.session import Session
 from sync_agent.cli.showing import age, local, now, size, table
 from sync_agent.cli.told import Told
 from sync_agent.evidence import Verified, hear, keep_verified
+from sync_agent.places import spoken_address
 from sync_agent.status import ALARMS, Journal, commit_times, moment_of, stamp
 from sync_agent.vault import Finding, Vault
 from sync_agent.vault.checking import mend as mend_vault
@@ -146,18 +147,22 @@ def status(session: Session) -> Outcome:
         "last_drill": _aged(noted.get("drill")),
         "copies": _copies(vault, noted),
         "lock_days": _lock_days(vault),
-        "lock_until": _lock_until(vault, noted),
+        "lock_until": _lock_until(session, vault, noted),
         **abilities(able),
     }
     return Outcome(data, _told(session, data), status=DONE)
 
 
-def _lock_until(vault: Vault, noted: Mapping[str, Any]) -> str | None:
+def _lock_until(session: Session, vault: Vault, noted: Mapping[str, Any]) -> str | None:
     """The earliest time at which something that counts could be deleted, as the last upkeep found it.
 
     None: now, because something is not locked, nobody looked yet, or locks are not wanted.
     """
-    found = moment_of(noted.get("hold", {}).get("until"))
+    if is_copy(session):
+        told = noted.get("copies", {}).get(spoken_address(session.address), {}).get("lock_until")
+    else:
+        told = noted.get("hold", {}).get("until")
+    found = moment_of(told)
     return None if found is None or not _lock_days(vault) else stamp(found)
 
 

@@ -78,7 +78,8 @@ class S3Holding:
         version, hidden = self._found(name)
         if version.until is not None and version.until >= until:
             return version.until
-        mode = COMPLIANCE if version.mode == COMPLIANCE or self.lock is None else self.lock.mode
+        wished = GOVERNANCE if self.lock is None else self.lock.mode
+        mode = COMPLIANCE if version.mode == COMPLIANCE else wished
         asked: dict[str, Any] = {"Retention": {"Mode": mode, "RetainUntilDate": until}}
         if hidden:
             asked["VersionId"] = version.id
@@ -106,16 +107,16 @@ class S3Holding:
         if self._version(PROBE, version.id) is None:
             raise Misconfigured("remote-lock-broken", remote=self._place.name)
         notes = [] if self._may_delete_versions() else ["remote-lock-untried"]
-        if self._may_lift(version):
+        if self._may_shorten(version):
+            if version.mode == COMPLIANCE:
+                raise Misconfigured("remote-lock-broken", remote=self._place.name)
             notes.append("remote-lock-lifted")
         return tuple(notes)
 
-    def _may_lift(self, version: _Version) -> bool:
+    def _may_shorten(self, version: _Version) -> bool:
         """Whether these credentials can shorten a lock: by a second, for others may be probing too."""
         assert version.until is not None
-        if version.mode != GOVERNANCE:
-            return False
-        shorter = {"Mode": GOVERNANCE, "RetainUntilDate": version.until - _SECOND}
+        shorter = {"Mode": version.mode, "RetainUntilDate": version.until - _SECOND}
         try:
             self._call(
                 "put_object_retention", PROBE, VersionId=version.id, Retention=shorter,

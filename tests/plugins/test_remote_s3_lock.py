@@ -39,6 +39,19 @@ def place(locked: Any) -> str:
     return f"s3://vault-lock/test-{secrets.token_hex(4)}"
 
 
+@pytest.fixture
+def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    import boto3
+    from moto import mock_aws
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with mock_aws():
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket="aws-locked", ObjectLockEnabledForBucket=True)
+        yield "s3://aws-locked"
+
+
 class Promises(RemoteSuite):
     expected = LOCKED
 
@@ -50,19 +63,16 @@ class TestSeaweedLocked(HoldingSuite):
 
 
 class TestMotoLocked(HoldingSuite):
-    """Answers copied from AWS; it lets nobody delete, though it would let everybody shorten."""
+    """Answers copied from AWS; it lets nobody delete, though it lets everybody shorten."""
 
     @pytest.fixture
-    def remote(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
-        import boto3
-        from moto import mock_aws
+    def remote(self, moto: str) -> Remote:
+        return open_s3(moto, {"region": "us-east-1", **MONTH})
 
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-        with mock_aws():
-            client = boto3.client("s3", region_name="us-east-1")
-            client.create_bucket(Bucket="aws-locked", ObjectLockEnabledForBucket=True)
-            yield open_s3("s3://aws-locked", {"region": "us-east-1", **MONTH})
+
+def test_a_server_that_shortens_what_nobody_may_is_refused(moto: str) -> None:
+    with pytest.raises(Misconfigured, match="remote-lock-broken"):
+        open_s3(moto, {"region": "us-east-1", **STRICT}).probe()
 
 
 @pytest.mark.parametrize(
@@ -214,3 +224,19 @@ def test_credentials_that_cannot_try_the_lock_say_so(
 def test_settings_that_cannot_be_meant_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(Misconfigured, match="remote-setting-wrong"):
         open_s3("s3://bucket", wrong)
+
+
+def test_nobody_who_did_not_ask_for_it_gets_a_lock_that_lasts(
+    seaweed: S3Server, locked: Any, place: str
+) -> None:
+    """Without the setting a hold is one of governance, and one of compliance stays so."""
+    plain = open_s3(place, seaweed.settings())
+    plain.put_new("c/1", b"first")
+    open_s3(place, {**seaweed.settings(), **STRICT}).put_new("c/2", b"first")
+    holding = holding_of(plain)
+    assert holding is not None
+    assert holding.held_until("c/1") is None
+    for name, mode in (("c/1", "GOVERNANCE"), ("c/2", "COMPLIANCE")):
+        holding.hold(name, datetime.now(UTC) + timedelta(days=60))
+        key = f"{place.removeprefix('s3://vault-lock/')}/{name}"
+        assert locked.head_object(Bucket="vault-lock", Key=key)["ObjectLockMode"] == mode

@@ -69,7 +69,9 @@ def recognise(house: Institution, secret: Secret, *, via: str, address: str = ""
         account = _one(tx, Account, Test("id", "eq", sign_in.account_id))
         if account is None:
             raise NotAllowed("sign-in-unknown")
-        principal = principal_of(house, tx, account, via=via, only=sign_in.rights)
+        principal = principal_of(
+            house, tx, account, via=via, only=sign_in.rights if sign_in.kind == "token" else None
+        )
     _refuse_closed(account, now.astimezone(house.zone).date())
     idle = min((role.idle for name, role in roles_of(house).items() if name in account.roles), default=1)
     _refuse_ended(sign_in, now, timedelta(minutes=idle))
@@ -79,7 +81,7 @@ def recognise(house: Institution, secret: Secret, *, via: str, address: str = ""
 
 
 def principal_of(
-    house: Institution, tx: ReadTx, account: Account, *, via: str, only: Iterable[str] = ()
+    house: Institution, tx: ReadTx, account: Account, *, via: str, only: Iterable[str] | None = None
 ) -> Principal:
     """The principal an account acts as: of its roles all rights, and of every field and row the most.
 
@@ -88,17 +90,18 @@ def principal_of(
     known = roles_of(house)
     held = [known[name] for name in account.roles if name in known]
     rights = frozenset[str]().union(*(role.may for role in held))
-    limited = frozenset(only)
+    reveals = frozenset[str]().union(*(role.reveals for role in held))
     rights |= {OWN}
     scope, sees = Scope(), SHUT
     today = house.clock.now().astimezone(house.zone).date()
     for role in held:
         scope = scope.with_(_reach(tx, account, role.scope, today))
         sees = sees.over(role.sees)
-    if limited:
+    if only is not None:
         whole = Principal(account.login, "", rights)
-        rights = frozenset(right for right in limited if whole.may(right))
-    return Principal(account.login, "+".join(account.roles) or "none", rights, scope, via, sees)
+        rights = frozenset(right for right in only if whole.may(right))
+    called = "+".join(account.roles) or "none"
+    return Principal(account.login, called, rights, scope, via, sees, reveals=reveals)
 
 
 def names_of(account: Account) -> frozenset[str]:

@@ -25,7 +25,7 @@ from attrs import frozen
 from loanhub.entities import Entity
 from loanhub.errors import Damaged
 from loanhub.fields import Dictionary
-from loanhub.policy import Permission, Principal
+from loanhub.policy import Permission, Principal, View
 from loanhub.records import Columns, Order, Query, Test
 
 if TYPE_CHECKING:
@@ -112,6 +112,11 @@ class Books:
     def columns(self, q: Query) -> pl.DataFrame:
         """The same as a frame of stored values (sealed fields stay sealed)."""
         raise NotImplementedError
+
+    @property
+    def view(self) -> View:
+        """What the principal may see and ask of: for answers that are made of values of fields."""
+        return View(self.who, self.dictionary)
 
     def allot(self, kind: str, n: int = 1) -> int:
         """The first of `n` new ids; gaps may remain, an id is never given twice."""

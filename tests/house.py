@@ -340,7 +340,7 @@ DECLARING = set(
     """
     define frozen mutable field ib dataclass namedtuple auto itemgetter attrgetter cache lru_cache
     partial wraps hookspec hookimpl getLogger deprecated dataclass_transform and_ or_ instance_of in_ ge
-    param rule gt le lt deep_iterable optional default_if_none re.compile
+    param of rule gt le lt deep_iterable optional default_if_none re.compile
     """.split()
 )
 PURE_METHODS = set(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from loanhub.accounts import recognise
-from loanhub.errors import NotAllowed
+from loanhub.errors import Damaged, NotAllowed
 from loanhub.keys import Secret
 from loanhub.system import private_folder
 
@@ -41,13 +41,13 @@ def forget(house: Institution) -> None:
 
 
 def sign_in_again(house: Institution) -> None:
-    """Go on as whoever signed in before. Nobody, or a sign-in that has ended, is no fault here: what needs a
-    person says so.
+    """Go on as whoever signed in before. Nobody, a sign-in that has ended, one of another home or a file that
+    cannot be read is no fault here: what needs a person says so.
     """
     if not house.has_accounts:
         return
     try:
         told = kept_file(house).read_text(encoding="ascii")
         house.signed_in = recognise(house, Secret(bytes.fromhex(told)), via=VIA)
-    except (FileNotFoundError, ValueError, NotAllowed):
+    except (OSError, ValueError, NotAllowed, Damaged):
         house.signed_in = None

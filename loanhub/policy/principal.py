@@ -7,6 +7,7 @@ from typing import Final
 import attrs
 from attrs import frozen
 
+from loanhub.fields import SECRET, Field
 from loanhub.policy.levels import HOST, Sight
 from loanhub.records import Test, Where
 
@@ -63,8 +64,8 @@ def _scope(told: Scope | str) -> Scope:
 @frozen
 class Principal:
     """Somebody who acts: a login name, the role or roles (`officer+approver`), the rights held, the rows and
-    the fields seen. `via`: host, system, `drop:FOLDER`, cli, api, web. `session` is a short name of the
-    sign-in, never its secret.
+    the fields seen. `reveals`: paths of fields that may be asked for in plain, with a reason. `via`: host,
+    system, `drop:FOLDER`, cli, api, web. `session` is a short name of the sign-in, never its secret.
     """
 
     name: str
@@ -75,11 +76,16 @@ class Principal:
     sees: Sight = attrs.field(default=HOST, repr=False)
     session: str = ""
     address: str = ""
+    reveals: frozenset[str] = frozenset()
 
     def may(self, needs: Permission) -> bool:
         """Whether the right is held, itself or by a wildcard."""
         rights = self.rights
         return needs in rights or f"{needs.partition('.')[0]}.*" in rights or "*" in rights
+
+    def may_reveal(self, about: Field) -> bool:
+        """Whether the field may be asked for in plain: whoever has no role on a host may ask for any."""
+        return about.privacy is not SECRET and (self.sees.otherwise is None or about.path in self.reveals)
 
 
 def host_operator(name: str) -> Principal:

@@ -5,7 +5,7 @@ It fails closed: what it does not know it refuses or hides.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
@@ -14,11 +14,11 @@ from attrs import field, frozen
 
 from loanhub.entities import KINDS, Customer, Entity, Loan, Receipt
 from loanhub.errors import NotAllowed
-from loanhub.fields import Dictionary, Field, FieldType, fields_of
+from loanhub.fields import BUSINESS, Dictionary, Field, FieldType, fields_of
 from loanhub.policy.levels import Level
 from loanhub.policy.masks import HIDDEN, Masked, Said, Shown, masked
 from loanhub.policy.principal import Permission, Principal
-from loanhub.records import BESIDE, META, Query, Test, lived
+from loanhub.records import BESIDE, META, Query, Test, Where, lived
 
 OF: Final = "loanhub.of"
 TOTALS: Final = {Loan.KIND: Receipt.KIND}
@@ -29,7 +29,7 @@ LINKS: Final = (("customer_id", Customer.KIND), ("loan_id", Loan.KIND))
 
 def of(*paths: str, **more: Any) -> Any:
     """An attribute of an answer that holds a value of these fields: it is shown as they are (as the least of
-    them, where there are several).
+    them, where there are several). `of()` holds none, and stands behind those that do.
     """
     return field(metadata={OF: paths}, **more)
 
@@ -87,6 +87,11 @@ class View:
         about = self._field(path)
         return HIDDEN if about is None else self._covered(about, value)
 
+    def refuse_asking(self, about: Field, op: str) -> None:
+        """Raises NotAllowed("field-not-yours") when a question may not use the field."""
+        if not self.who.sees.asks(about, op):
+            raise NotAllowed("field-not-yours", field=about.path)
+
     # -- rows ------------------------------------------------------------------------------------------
 
     def _rows(self, kind: str) -> tuple[Test, ...]:
@@ -104,14 +109,12 @@ class View:
         sees = self.who.sees
         if sees.otherwise is None or q.kind not in KINDS:
             return
-        asked = [(test.field, test.op) for test in q.where if test.op != "any"]
-        for one in q.where:
-            if one.op == "any":
-                asked += [(test.field, test.op) for test in one.value]
-        for name, op in (*asked, (q.order.field, "order")):
+        for name, op in (*_asked(q.where), (q.order.field, "order")):
             about = asked_field(q.kind, name)
-            if about is not None and not sees.asks(about, op):
-                raise NotAllowed("field-not-yours", field=about.path)
+            if about is not None:
+                self.refuse_asking(about, op)
+        for inner in _within(q.where):
+            self._refuse_oracles(inner)
 
     # -- values ----------------------------------------------------------------------------------------
 
@@ -125,8 +128,12 @@ class View:
                 value, whole = self._extra(record.KIND, value)
             else:
                 whole = level is Level.SHOW or about.type is FieldType.REF
-            if whole or level > Level.HIDE or name == "extra":
-                shown[name] = value if whole or name == "extra" else masked(about, value)
+            if whole or name == "extra":
+                shown[name] = value
+            elif (
+                level > Level.HIDE and about.type is not FieldType.JSON
+            ):  # a mask is a text, in no place of it
+                shown[name] = masked(about, value)
             plain = plain and whole
         return record if plain else Shown(record.KIND, record.id, record.version, shown)
 
@@ -163,6 +170,24 @@ class View:
         return fields_of(KINDS[kind]).get(name) if kind in KINDS else None
 
 
+def _asked(where: Where) -> Iterator[tuple[str, str]]:
+    """Fields and how each is asked of, also where questions are put together."""
+    for test in where:
+        if test.op == "any":
+            yield from _asked(test.value)
+        else:
+            yield test.field, test.op
+
+
+def _within(where: Where) -> Iterator[Query]:
+    """Questions about the records that these refer to."""
+    for test in where:
+        if test.op == "any":
+            yield from _within(test.value)
+        elif test.op == "within":
+            yield test.value
+
+
 @cache
 def links_of(kind: str) -> tuple[tuple[str, str], ...]:
     """How records of a kind belong to a customer: field and the kind it points to. A record that always
@@ -177,11 +202,13 @@ def links_of(kind: str) -> tuple[tuple[str, str], ...]:
 @cache
 def asked_field(kind: str, name: str) -> Field | None:
     """The field behind a stored column, if it tells of a person: ids, references and what the house itself
-    keeps do not.
+    keeps of its own work do not.
     """
     if name in META or not name:
         return None
     for ending in BESIDE:
         name = name.removesuffix(ending)
     about = fields_of(KINDS[kind]).get(name)
-    return about if about is not None and about.type is not FieldType.REF and about.imported else None
+    if about is None or about.type is FieldType.REF:
+        return None
+    return about if about.imported or about.privacy is not BUSINESS else None

@@ -289,7 +289,9 @@ def test_a_few_columns_come_back_as_well_as_all_of_them(stocked: Office) -> None
 def test_rights_and_branches_hold_for_exports(stocked: Office) -> None:
     branch = stocked.rows("customer")["branch"].drop_nulls()[0]
     mine = stocked.rows("customer").filter(pl.col("branch") == branch)["id"]
-    reader = Principal("a", "clerk", frozenset({"loan.read", "customer.read"}), f"branch:{branch}")
+    reader = Principal(
+        "a", "clerk", frozenset({"loan.read", "customer.read", "export.read"}), f"branch:{branch}"
+    )
     work = Exporting(
         stocked.house, stocked.house.desk(reader), "zh", Export("loans"), stocked.folder / "a.xlsx"
     )
@@ -299,8 +301,9 @@ def test_rights_and_branches_hold_for_exports(stocked: Office) -> None:
     wanted = stocked.rows("loan").filter(pl.col("customer_id").is_in(mine.implode())).height
     assert work.done.rows == wanted
     for asked, rights in (
-        (Export("credit"), {"loan.read"}),
-        (Export("loans", plain=True, reason="x"), {"loan.read"}),
+        (Export("loans"), {"loan.read"}),
+        (Export("credit"), {"loan.read", "export.read"}),
+        (Export("loans", plain=True, reason="x"), {"loan.read", "export.read"}),
     ):
         desk = stocked.house.desk(Principal("b", "clerk", frozenset(rights)))
         refused = Exporting(stocked.house, desk, "zh", asked, stocked.folder / "b.xlsx")

@@ -12,8 +12,9 @@ import pytest
 from attrs import define, evolve
 
 from loanhub import settings
-from loanhub.accounts import Recognised, digest_of, recognise
+from loanhub.accounts import Recognised, digest_of, principal_of, recognise
 from loanhub.acts import Act, Asked, Facts
+from loanhub.cli.signing import keep, kept_file, sign_in_again
 from loanhub.desk import Desk
 from loanhub.entities import Account, Delegation, Pending, SignIn
 from loanhub.errors import Busy, Damaged, LoanHubError, NotAllowed, NotFound, Usage
@@ -22,7 +23,7 @@ from loanhub.institution import Institution
 from loanhub.keys import Keyring, Secret, is_cheap, keep_password, open_password, signed_by
 from loanhub.keys import sign as signature
 from loanhub.keys import slots as slot_module
-from loanhub.policy import Principal
+from loanhub.policy import Principal, Scope
 from loanhub.records import Query, to_entity
 from loanhub.records import Test as Where
 from loanhub.services.accounts import acts, people, signing_in
@@ -342,6 +343,54 @@ def test_only_an_administrator_makes_accounts_and_nobody_changes_his_own(
         boss.do(acts.MOVE, people.MoveUser("nobody", ("officer",)))
 
 
+def test_another_post_keeps_team_and_branch_unless_told(house: Institution, boss: Desk) -> None:
+    person(house, "li", "李四", "officer", desk=boss, team="一组", branch="城关")
+    moved = boss.do(acts.MOVE, people.MoveUser("li", ("supervisor",)))
+    assert (moved.team, moved.branch) == ("一组", "城关")
+    moved = boss.do(acts.MOVE, people.MoveUser("li", ("supervisor",), team="二组", branch=""))
+    assert (moved.team, moved.branch) == ("二组", None)
+
+
+def test_nobody_is_called_what_somebody_else_is_called(house: Institution, boss: Desk) -> None:
+    """Rows go by the name that a sheet gives as the manager."""
+    person(house, "li", "李四", "officer", desk=boss, also=("小李",))  # type: ignore[arg-type]
+    for login, name, also in (("li2", "李四", ()), ("li3", "李三", ("小李",)), ("小李", "李五", ())):
+        with pytest.raises(Usage, match="name-taken"):
+            boss.do(acts.ADD, people.AddUser(login, name, ("officer",), also))
+    boss.do(acts.OFFBOARD, people.Offboard("li"))
+    assert boss.do(acts.ADD, people.AddUser("li2", "李四", ("officer",))).login == "li2"
+
+
+def test_a_token_without_rights_has_none(house: Institution, boss: Desk) -> None:
+    li = person(house, "li", "李四", "officer", desk=boss)
+    with house.store.reading() as tx:
+        assert principal_of(house, tx, li.account, via="api", only=()).rights == frozenset()
+        some = principal_of(house, tx, li.account, via="api", only=("loan.read", "account.write"))
+    assert some.rights == {"loan.read"}
+
+
+def test_who_has_no_customers_sees_none(house: Institution, boss: Desk) -> None:
+    names = customers(house, boss)
+    nobodys = Principal("x", "x", frozenset({"customer.read"}), Scope())
+    assert seen(house, nobodys, names) == set()
+
+
+def test_a_sign_in_of_another_home_is_none_here(
+    house: Institution, admin: Recognised, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOANHUB_STATE", str(tmp_path / "state"))
+    keep(house, Secret(b"a secret of another home"))
+    house.signed_in = admin
+    sign_in_again(house)
+    assert house.signed_in is None
+    path = kept_file(house)
+    path.unlink()
+    path.mkdir()
+    house.signed_in = admin
+    sign_in_again(house)
+    assert house.signed_in is None
+
+
 # -- rows ----------------------------------------------------------------------------------------------
 
 
@@ -351,7 +400,7 @@ def customers(house: Institution, desk: Desk) -> dict[str, int]:
         # Each is made by the house: officers come to see what was there before them.
         made = house.system_desk("test").do(people_acts.ADD, edit.AddCustomer(name, manager=manager))
         added[name] = made.id
-    assert desk
+    assert desk.house is house
     return added
 
 
@@ -440,7 +489,7 @@ def test_an_account_ends_on_its_last_day(house: Institution, boss: Desk, clock: 
     invited = boss.do(acts.ADD, people.AddUser("tmp", "临时", ("officer",), until=date(2026, 3, 3)))
     came = signing_in.activate(house, "tmp", Secret(invited.code), FIRST, via="cli")
     clock.on(days=1)
-    assert signing_in.sign_in(house, "tmp", FIRST, via="cli")
+    assert signing_in.sign_in(house, "tmp", FIRST, via="cli").who.account.login == "tmp"
     clock.on(days=1)
     with pytest.raises(NotAllowed, match="account-closed"):
         signing_in.sign_in(house, "tmp", FIRST, via="cli")

@@ -11,8 +11,9 @@ import attrs
 import pytest
 
 from loanhub.acts import PARAM, Act, Facts
-from loanhub.entities import Collateral, Customer, Entity, FollowUp, Instalment, Loan, Receipt
+from loanhub.entities import ENTITIES, Collateral, Customer, Entity, FollowUp, Instalment, Loan, Receipt
 from loanhub.errors import LoanHubError, NotFound
+from loanhub.fields import Dictionary
 from loanhub.institution import Institution
 from loanhub.keys import Secret
 from loanhub.policy import Principal
@@ -26,6 +27,8 @@ TODAY = date(2026, 3, 17)
 
 class PlainBooks(ListBooks):
     """Books over lists, with the shipped settings files."""
+
+    dictionary = Dictionary.build(ENTITIES)
 
     def config(self, name: str) -> dict[str, Any]:
         return default(name)

@@ -16,7 +16,7 @@ from loanhub.acts import Books, Facts, param
 from loanhub.entities import Account, Customer, Delegation, Entity, Pending, SignIn
 from loanhub.errors import NotAllowed, NotFound, Usage
 from loanhub.keys import Secret
-from loanhub.policy import read_roles
+from loanhub.policy import of, read_roles
 from loanhub.records import Query, Test
 
 ADMIN: Final = "admin"
@@ -48,7 +48,9 @@ class ListUsers:
 
 @frozen
 class MoveUser:
-    """Give an account another post: the old roles are taken away, the named ones given."""
+    """Give an account another post: the old roles are taken away, the named ones given. Team and branch stay
+    as they are unless told; an empty one takes them away.
+    """
 
     login: str = param(argument=True)
     role: tuple[str, ...] = param(many=True)
@@ -89,13 +91,13 @@ class UserLine:
 
     id: int
     login: str
-    name: str
-    roles: tuple[str, ...]
-    team: str | None
-    branch: str | None
-    state: str
-    until: date | None
-    seen: datetime | None
+    name: str = of("account.name")
+    roles: tuple[str, ...] = of()
+    team: str | None = of()
+    branch: str | None = of()
+    state: str = of()
+    until: date | None = of()
+    seen: datetime | None = of()
     signed_in: int = 0
 
 
@@ -113,7 +115,10 @@ class Left:
 
 
 def add_user(books: Books, request: AddUser) -> Facts[Invited]:
-    """A new account. Raises Usage: `login-unfit`, `login-taken`, `role-unknown`, `first-is-admin`."""
+    """A new account.
+
+    Raises Usage: `login-unfit`, `login-taken`, `name-taken`, `role-unknown`, `first-is-admin`.
+    """
     login = plain_login(request.login)
     if not _LOGIN.fullmatch(login):
         raise Usage("login-unfit", login=login[:40])
@@ -136,6 +141,7 @@ def add_user(books: Books, request: AddUser) -> Facts[Invited]:
         invitation=digest_of(Secret(code)),
         invitation_until=until,
     )
+    _refuse_namesakes(account, accounts)
     return Facts(Invited(account.id, login, code, until), (account,), about=f"account:{account.id}")
 
 
@@ -156,7 +162,9 @@ def move_user(books: Books, request: MoveUser) -> Facts[UserLine]:
     _refuse_unknown_roles(books, request.role)
     if ADMIN not in request.role:
         _keep_an_admin(books, account)
-    moved = evolve(account, roles=list(request.role), team=request.team, branch=request.branch)
+    team = account.team if request.team is None else request.team or None
+    branch = account.branch if request.branch is None else request.branch or None
+    moved = evolve(account, roles=list(request.role), team=team, branch=branch)
     return Facts(_line(moved, (), books.now), (moved,), about=f"account:{account.id}")
 
 
@@ -242,6 +250,13 @@ def _refuse_unknown_roles(books: Books, roles: Iterable[str]) -> None:
             raise Usage("role-unknown", role=role[:40], known=", ".join(known))
     if not named:
         raise Usage("role-unknown", role="", known=", ".join(known))
+
+
+def _refuse_namesakes(account: Account, others: Iterable[Account]) -> None:
+    """Whose customer one is, is told by a name: two of one name would see each other's."""
+    for other in others:
+        if other.state != "left" and (same := sorted(names_of(account) & names_of(other))):
+            raise Usage("name-taken", login=other.login, name=same[0][:40])
 
 
 def _refuse_own(books: Books, account: Account) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
@@ -23,6 +24,7 @@ from loanhub.services.intake.crosschecks import LOWERABLE
 from loanhub.services.intake.land import LAND
 from loanhub.services.intake.plans import SheetPlan
 from loanhub.services.intake.said import statements, unpacked
+from loanhub.services.intake.sight import batch_of, in_sight
 from loanhub.services.intake.undo import UNDO
 from loanhub.system import make_private
 from loanhub.words import shipped_labels
@@ -63,8 +65,9 @@ def list_batches(books: Books, request: BatchList) -> Facts[list[BatchLine]]:
     """Batches, newest first."""
     where = (Test("status", "eq", request.status),) if request.status else ()
     after = Cursor(request.before, request.before) if request.before else None
-    q = Query(Batch.KIND, where, order=Order("id", down=True), after=after, limit=request.limit)
-    return Facts([_line(b) for b in books.find(q) if isinstance(b, Batch)])
+    q = Query(Batch.KIND, where, order=Order("id", down=True), after=after)
+    found = (b for b in books.find(q) if isinstance(b, Batch) and in_sight(books, b))
+    return Facts([_line(b) for b in islice(found, request.limit)])
 
 
 def _line(b: Batch) -> BatchLine:
@@ -92,7 +95,7 @@ class BatchDetail:
 
 def show_batch(books: Books, request: BatchShow) -> Facts[BatchDetail]:
     """One batch whole."""
-    batch = books.get(Batch, request.batch)
+    batch = batch_of(books, request.batch)
     found: list[Mapping[str, Any]] = []
     total = 0
     for statement in statements(books, batch.id):
@@ -121,7 +124,7 @@ def original(books: Books, request: Original) -> Facts[Batch]:
     """The batch whose original may be opened, logged with the reason."""
     if not request.reason.strip():
         raise Usage("reason-needed", act="batches.original")
-    batch = books.get(Batch, request.batch)
+    batch = batch_of(books, request.batch)
     return Facts(batch, about=f"batch:{batch.id}", reason=request.reason)
 
 
@@ -175,7 +178,7 @@ class MappingShow:
 
 def show_mapping(books: Books, request: MappingShow) -> Facts[list[SheetPlan]]:
     """The plans of a batch's sheets with their questions."""
-    batch = books.get(Batch, request.batch)
+    batch = batch_of(books, request.batch)
     return Facts([SheetPlan.from_json(s["plan"]) for s in batch.decisions.get("sheets", ())])
 
 
@@ -192,7 +195,7 @@ class MappingSet:
 
 def set_mapping(books: Books, request: MappingSet) -> Facts[list[SheetPlan]]:
     """Remember the mapping for the layouts of the batch's sheets. Raises Usage for what it cannot be."""
-    batch = books.get(Batch, request.batch)
+    batch = batch_of(books, request.batch)
     told = dict(_told(books, text) for text in request.column)
     checks = dict(_check(text) for text in request.check)
     plans, puts = [], []

@@ -18,6 +18,7 @@ from loanhub.entities import KINDS, Batch, Entity
 from loanhub.errors import Usage
 from loanhub.records import Columns, Query, Test, moment
 from loanhub.services.intake.said import OUTCOMES, statements, unpacked
+from loanhub.services.intake.sight import batch_of
 
 REFERS: Final[dict[str, dict[str, str]]] = {
     "customer": {
@@ -159,7 +160,7 @@ class Undoing:
 
 def undo(books: Books, request: Undo) -> Facts[Undone]:
     """Take a stored batch back in one transaction. Raises Usage("batch-not-stored")."""
-    batch = books.get(Batch, request.batch)
+    batch = batch_of(books, request.batch)
     if batch.status != "stored":
         raise Usage("batch-not-stored", batch=batch.id, status=batch.status)
     own = books.columns(Query("statement", (Test("batch_id", "eq", batch.id),)))

@@ -12,6 +12,7 @@ from attrs import frozen
 from loanhub.acts import Books, Facts, param
 from loanhub.entities import Customer, Loan
 from loanhub.errors import Usage
+from loanhub.policy import of
 from loanhub.readings.dates import read_date
 from loanhub.records import Cursor, Order, Query, Test
 from loanhub.values import choices_of
@@ -40,16 +41,16 @@ class LoanRow:
     """One loan of a list; amounts in fen. What a sheet said is true as of `stated_on`."""
 
     id: int
-    loan_no: str | None
-    customer: int
-    customer_name: str
-    product: str | None
-    amount: int | None
-    balance: int | None
-    status: str | None
-    next_due_date: date | None
-    overdue_days: int | None
-    stated_on: date | None
+    loan_no: str | None = of("loan.loan_no")
+    customer: int = of()
+    customer_name: str = of("customer.name")
+    product: str | None = of("loan.product")
+    amount: int | None = of("loan.amount")
+    balance: int | None = of("loan.balance")
+    status: str | None = of("loan.status")
+    next_due_date: date | None = of("loan.next_due_date")
+    overdue_days: int | None = of("loan.overdue_days")
+    stated_on: date | None = of("loan.stated_on")
 
 
 @frozen
@@ -63,6 +64,8 @@ class LoanList:
 def list_loans(books: Books, request: ListLoans) -> Facts[LoanList]:
     """One page. Raises Usage("choice-wrong", "cursor-unreadable", "moment-unreadable")."""
     most = max(request.limit, 1)
+    if request.overdue:
+        books.view.refuse_asking(books.dictionary["loan.overdue_days"], "gt")
     due = None if request.due_before is None else _day(request.due_before)
     order = Order("id" if due is None else "next_due_date")
     where = _where(books, request, due)

@@ -19,6 +19,7 @@ from loanhub.entities import (
     Relation,
 )
 from loanhub.errors import NotFound, Usage
+from loanhub.policy import of
 from loanhub.records import Order, Probe, Query, Test
 from loanhub.searching import LONGEST, normal
 from loanhub.values import moment_of
@@ -44,8 +45,8 @@ class LoanFile:
 
     loan: Loan
     customer: int
-    customer_name: str
-    stated_on: date | None = None
+    customer_name: str = of("customer.name")
+    stated_on: date | None = of("loan.stated_on", default=None)
     instalments: tuple[Instalment, ...] = ()
     receipts: tuple[Receipt, ...] = ()
     collateral: tuple[Collateral, ...] = ()

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Final, cast
 
 from attrs import evolve, frozen
 
 from loanhub.acts import Books, Facts, digest_of_request, param, request_of
 from loanhub.entities import KINDS, Customer, Entity, Pending
-from loanhub.errors import Damaged, NotAllowed, NotFound, Stale, Usage
+from loanhub.errors import Damaged, LoanHubError, NotAllowed, NotFound, Stale, Usage
 from loanhub.fields import fields_of
 from loanhub.records import Order, Query, Test, to_entity, to_record
 from loanhub.values import Change, changes_in, refuse_taken
@@ -96,8 +97,8 @@ def list_approvals(books: Books, request: ListApprovals) -> Facts[Approvals]:
     """What waits, or what was decided."""
     most = max(request.limit, 1)
     where = (Test("state", "eq", request.state),)
-    q = Query(Pending.KIND, where, order=Order("id", down=True), limit=most + 1)
-    found = list(cast("Iterable[Pending]", books.find(q)))
+    q = Query(Pending.KIND, where, order=Order("id", down=True))
+    found = list(islice(_visible(books, q), most + 1))
     return Facts(Approvals(tuple(_shown(books, one) for one in found[:most]), len(found) > most))
 
 
@@ -135,7 +136,7 @@ def approve(books: Books, request: Approve) -> Facts[Decided]:
 def _run(books: Books, pending: Pending) -> Facts[Decided]:
     """What was asked for, done now as it was asked for."""
     act = books.plugins.acts.get(pending.act)
-    if act is None:
+    if act is None or not act.checker:
         raise NotFound("command-off", name=pending.act.replace(".", " "))
     facts = act.decide(books, request_of(act, pending.request))
     decided = evolve(pending, state="approved", decided_by=books.who.name)
@@ -171,10 +172,32 @@ def _hold_apart(books: Books, pending: Pending) -> None:
 
 
 def _pending(books: Books, key: int) -> Pending:
-    found = list(cast("Iterable[Pending]", books.find(Query(Pending.KIND, (Test("id", "eq", key),)))))
-    if not found:
-        raise NotFound("approval-unknown", id=key)
-    return found[0]
+    for pending in _visible(books, Query(Pending.KIND, (Test("id", "eq", key),))):
+        return pending
+    raise NotFound("approval-unknown", id=key)
+
+
+def _visible(books: Books, q: Query) -> Iterator[Pending]:
+    """Matters about records within the principal's rows, and those that it asked for itself."""
+    for pending in cast("Iterable[Pending]", books.find(q)):
+        if books.who.scope.everything or pending.maker == books.who.name or _in_sight(books, pending):
+            yield pending
+
+
+def _in_sight(books: Books, pending: Pending) -> bool:
+    """Whether the record is, or all that an act would be run on: an act tells by deciding."""
+    if pending.act == CHANGE:
+        return _record(books, pending) is not None
+    act = books.plugins.acts.get(pending.act)
+    if act is None or _digest(pending) != pending.digest:
+        return act is not None  # one that was altered is told as such, to whoever tries to run it
+    try:
+        act.decide(books, request_of(act, pending.request))
+    except (NotFound, NotAllowed):
+        return False
+    except LoanHubError:
+        return True
+    return True
 
 
 def _open(books: Books, key: int) -> Pending:
@@ -219,7 +242,7 @@ def _shown(books: Books, pending: Pending) -> Approval:
         pending.state,
         pending.about_kind,
         pending.about_id,
-        str(getattr(record, "name", None) or getattr(record, "loan_no", None) or ""),
+        _title(books, record),
         changes,
         pending.maker,
         pending.asked,
@@ -227,3 +250,11 @@ def _shown(books: Books, pending: Pending) -> Approval:
         pending.decided_by,
         pending.reason,
     )
+
+
+def _title(books: Books, record: Entity | None) -> str:
+    """What the record is called, as far as that may be seen."""
+    for name in ("name", "loan_no"):
+        if record is not None and (value := getattr(record, name, None)):
+            return str(books.view.shown(f"{record.KIND}.{name}", value))
+    return ""

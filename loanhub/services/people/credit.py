@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 from loanhub.acts import Books, Facts, param
 from loanhub.entities import CreditRecord, Document
 from loanhub.errors import NotFound, Usage
+from loanhub.policy import of
 from loanhub.records import Test
 from loanhub.services.people.person import Saved, customer_of, open_customer
 from loanhub.values import read_fields, typed_texts
@@ -41,8 +42,8 @@ class CreditHistory:
     """Credit records of a customer, the latest report first."""
 
     customer: int
-    name: str
-    records: tuple[CreditRecord, ...]
+    name: str = of("customer.name")
+    records: tuple[CreditRecord, ...] = of()
 
 
 def add(books: Books, request: AddCredit) -> Facts[Saved]:

@@ -16,6 +16,7 @@ from attrs import frozen
 from loanhub.acts import Books, Facts, param
 from loanhub.entities import Customer
 from loanhub.errors import Usage
+from loanhub.policy import of
 from loanhub.records import Order, Query, Test
 from loanhub.schema import SEARCH_KEY
 from loanhub.searching import normal
@@ -61,9 +62,9 @@ class Alike:
 
     keep: int
     other: int
-    name: str
-    other_name: str
-    shares: tuple[str, ...]
+    name: str = of("customer.name")
+    other_name: str = of("customer.name")
+    shares: tuple[str, ...] = of()
 
 
 @frozen

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve, frozen
 
@@ -71,7 +71,7 @@ def find(books: Books, request: Find) -> Facts[Found]:
     search = Search(books, request.text, most + 1)
     seen = list(islice(_visible(search, search.matches(_place(request.after))), most + 1))
     more, page = len(seen) > most, seen[:most]
-    hits = list(map(_hit, page))
+    hits = [_hit(books, one) for one in page]
     landing = {kind: _landing(books, kind, hits) for kind in (Customer.KIND, Loan.KIND)}
     hits = [evolve(hit, landing=hit.id in landing[hit.kind]) for hit in hits]
     last = page[-1].match if more else None
@@ -119,17 +119,30 @@ def _landing(books: Books, kind: str, hits: list[Hit]) -> set[int]:
     return books.landing(kind, ids) if ids else set()
 
 
-def _hit(seen: _Seen) -> Hit:
+def _hit(books: Books, seen: _Seen) -> Hit:
     match, person = seen.match, seen.person
     record, how = match.record, MATCHES[match.guess.rank]
     if isinstance(record, Loan):
-        return Hit(Loan.KIND, record.id, _loan_title(record, person), match.why, how)
-    title = " · ".join(part for part in (person.name or person.customer_no, person.branch) if part)
+        return Hit(Loan.KIND, record.id, _loan_title(books, record, person), match.why, how)
+    title = _title(_called(books, person), books.view.shown("customer.branch", person.branch))
     merged_from = None if person.id == record.id else record.id
     return Hit(Customer.KIND, person.id, title, match.why, how, merged_from=merged_from)
 
 
-def _loan_title(loan: Loan, borrower: Customer) -> str:
-    number = loan.loan_no or loan.contract_no or loan.application_no or f"#{loan.id}"
-    amount = None if loan.amount is None else money.yuan(loan.amount)
-    return " · ".join(part for part in (number, borrower.name or borrower.customer_no, amount) if part)
+def _loan_title(books: Books, loan: Loan, borrower: Customer) -> str:
+    numbers = [name for name in ("loan_no", "contract_no", "application_no") if getattr(loan, name)]
+    number = books.view.shown(f"loan.{numbers[0]}", getattr(loan, numbers[0])) if numbers else f"#{loan.id}"
+    amount = books.view.shown("loan.amount", loan.amount)
+    amount = money.yuan(amount) if isinstance(amount, int) else amount
+    return _title(number, _called(books, borrower), amount)
+
+
+def _called(books: Books, person: Customer) -> Any:
+    if person.name:
+        return books.view.shown("customer.name", person.name)
+    return books.view.shown("customer.customer_no", person.customer_no)
+
+
+def _title(*parts: Any) -> str:
+    """What is shown of the parts, side by side."""
+    return " · ".join(str(part) for part in parts if part)

@@ -14,6 +14,7 @@ from loanhub.acts import Books, Facts, param
 from loanhub.entities import Customer, FollowUp, Loan
 from loanhub.errors import NotFound, Usage
 from loanhub.identifiers import mask_card, mask_id, mask_mobile
+from loanhub.policy import of
 from loanhub.readings.dates import read_date
 from loanhub.records import MOMENT, Order, Test
 from loanhub.services.people.person import Saved, open_customer
@@ -55,19 +56,19 @@ class Noticed:
     """
 
     id: int
-    time: datetime | None
-    customer: int
-    name: str
-    loan: int | None
-    content: str
-    channel: str | None
-    staff: str | None
-    result: str | None
-    next_plan: str | None
-    next_time: datetime | None
-    promise_date: date | None
-    promise_amount: int | None
-    corrected: bool
+    time: datetime | None = of("follow_up.time")
+    customer: int = of()
+    name: str = of("customer.name")
+    loan: int | None = of()
+    content: str = of("follow_up.content")
+    channel: str | None = of("follow_up.channel")
+    staff: str | None = of("follow_up.staff")
+    result: str | None = of("follow_up.result")
+    next_plan: str | None = of("follow_up.next_plan")
+    next_time: datetime | None = of("follow_up.next_time")
+    promise_date: date | None = of("follow_up.promise_date")
+    promise_amount: int | None = of("follow_up.promise_amount")
+    corrected: bool = of()
 
 
 @frozen

@@ -20,8 +20,9 @@ from loanhub.entities import (
     Rating,
     Relation,
 )
-from loanhub.errors import Usage
-from loanhub.fields import SENSITIVE, fields_of
+from loanhub.errors import NotAllowed, Usage
+from loanhub.fields import SENSITIVE, Field, fields_of
+from loanhub.policy import Level, of
 from loanhub.records import Order, Probe, Query, Test, lived
 from loanhub.searching import LONGEST, normal
 from loanhub.services.people.followups import quiet
@@ -47,10 +48,10 @@ class Graded:
     """The latest rating: grade, graded or refer or declined, its heaviest reasons (`reason.CODE`)."""
 
     id: int
-    as_of: date | None
-    grade: str
-    status: str
-    reasons: tuple[str, ...] = ()
+    as_of: date | None = of("rating.as_of")
+    grade: str = of("rating.grade")
+    status: str = of("rating.status")
+    reasons: tuple[str, ...] = of("rating.outcomes", default=())
 
 
 @frozen
@@ -69,7 +70,7 @@ class Flag:
 
     code: str
     customer: int
-    name: str
+    name: str = of("customer.name")
 
 
 @frozen
@@ -144,18 +145,19 @@ def _flags(books: Books, customer: Customer, as_of: datetime | None) -> Iterator
     if as_of is not None or customer.merged_into is not None:
         return
     name = normal(customer.name)
-    if name:
+    if name and books.view.level("customer.name") is Level.SHOW:
         for other in _others(books, customer, f"n:{name[:LONGEST]}"):
             if normal(other.name) == name:
                 yield Flag("same-name", other.id, other.name)
-    if customer.mobile:
+    if customer.mobile and books.view.level("customer.mobile") > Level.HIDE:
         for other in _others(books, customer, f"d:{customer.mobile[::-1]}"):
             if customer.mobile in (other.mobile, other.backup_phone):
                 yield Flag("same-phone", other.id, other.name)
 
 
 def _others(books: Books, customer: Customer, token: str) -> Iterator[Customer]:
-    q = Query(Customer.KIND, search=Probe(token), order=Order("name"), limit=MOST_FLAGS)
+    order = Order("name") if books.view.level("customer.name") is Level.SHOW else Order()
+    q = Query(Customer.KIND, search=Probe(token), order=order, limit=MOST_FLAGS)
     for other in cast("Iterable[Customer]", books.find(q)):
         if other.id != customer.id and other.merged_into is None:
             yield other
@@ -184,7 +186,8 @@ class Revealed:
 def reveal(books: Books, request: RevealCustomer) -> Facts[Revealed]:
     """Plain values of sensitive fields; the audit line names the fields and the reason, not the values.
 
-    Raises Usage("reason-needed", "field-not-hidden") and what `show` raises.
+    Raises Usage("reason-needed", "field-not-hidden"), NotAllowed("field-not-revealed") for what the role may
+    not ask for, and what `show` raises.
     """
     if not request.reason.strip():
         raise Usage("reason-needed")
@@ -199,12 +202,19 @@ def reveal(books: Books, request: RevealCustomer) -> Facts[Revealed]:
 
 def _plain(books: Books, customer: Customer, asked: str) -> dict[str, Any]:
     if asked == "relation.phone":
+        _refuse_hidden(books, books.dictionary["relation.phone"])
         mine = Test("customer_id", "eq", customer.id)
         return {f"relation.{r.id}.phone": r.phone for r in books.listed(Relation, mine) if r.phone}
     name = asked.removeprefix("customer.")
     about = books.dictionary.get(f"customer.{name}")
     if about is None or about.privacy is not SENSITIVE:
         raise Usage("field-not-hidden", field=asked[:40])
+    _refuse_hidden(books, about)
     if name in fields_of(Customer):
         return {name: getattr(customer, name)}
     return {name: lived(about, customer.extra.get(name))}
+
+
+def _refuse_hidden(books: Books, about: Field) -> None:
+    if not books.who.may_reveal(about) and books.view.level(about.path) is not Level.SHOW:
+        raise NotAllowed("field-not-revealed", field=about.path)

@@ -8,7 +8,7 @@ needs to know of another, and a page costs the same wherever it lies.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
 from attrs import define, evolve, field, frozen
@@ -16,7 +16,7 @@ from attrs import define, evolve, field, frozen
 from loanhub import pieces
 from loanhub.acts import Books
 from loanhub.entities import Customer, Loan
-from loanhub.errors import Usage
+from loanhub.errors import NotAllowed, Usage
 from loanhub.identifiers import upgraded_id
 from loanhub.records import Cursor, Order, Query, Test
 from loanhub.schema import SEARCH_KEY
@@ -28,6 +28,19 @@ SHORTEST_NUMBER: Final = 13
 BEHIND_ALL: Final = 2**63 - 1
 """An id behind all others."""
 MOST_AT_ONCE: Final = 400
+
+ASKS: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
+    "customer_no": (("customer.customer_no",), "eq"),
+    "last4": (("customer.mobile", "customer.id_number", "customer.bank_card"), "eq"),
+    "phone": (("customer.mobile",), "eq"),
+    "number": (("customer.id_number", "customer.bank_card"), "eq"),
+    "uscc": (("customer.uscc",), "eq"),
+    "loan_no": (("loan.loan_no",), "prefix"),
+    "name": (("customer.name",), "prefix"),
+    "initials": (("customer.name",), "prefix"),
+    "address": (("customer.name", "customer.address", "customer.hukou_address"), "prefix"),
+}
+"""By what a guess finds somebody, and how: the fields that a hit tells of."""
 
 Spot = tuple[str, int]
 """Where in a run: a search key and an id."""
@@ -62,7 +75,8 @@ class Search:
 
     def __attrs_post_init__(self) -> None:
         self.plain = normal(self.text)
-        self.guesses = guesses(self.text, _blinds(self.books, self.plain))
+        tried = guesses(self.text, _blinds(self.books, self.plain))
+        self.guesses = [guess for guess in tried if _may_try(self.books, guess)]
         self._letters = frozenset(guess.token[0] for guess in self.guesses if guess.token)
 
     def matches(self, after: tuple[int, int] | None = None) -> Iterator[Match]:
@@ -221,6 +235,18 @@ class Search:
         assert guess.words is not None
         addresses = [normal(text) for text in (customer.address, customer.hukou_address) if text]
         return guess.words.fits(normal(customer.name), addresses)
+
+
+def _may_try(books: Books, guess: Guess) -> bool:
+    """Whether the principal may ask of every field that the guess looks at: an answer tells of each."""
+    paths, op = ASKS[guess.why]
+    try:
+        for path in paths:
+            if about := books.dictionary.get(path):
+                books.view.refuse_asking(about, op)
+    except NotAllowed:
+        return False
+    return True
 
 
 def _shares(blocks: list[int]) -> list[list[int]]:

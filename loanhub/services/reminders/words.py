@@ -9,6 +9,7 @@ from attrs import frozen
 
 from loanhub import texts
 from loanhub.entities import Message
+from loanhub.policy import of
 from loanhub.texts import Lang
 
 
@@ -27,12 +28,12 @@ class Reminder:
     channel: str
     planned_for: date | None
     customer_id: int
-    customer: str
-    loan_id: int | None
-    day: date | None
-    offset: int
-    count: int
-    why: str
+    customer: str = of("customer.name")
+    loan_id: int | None = of()
+    day: date | None = of()
+    offset: int = of()
+    count: int = of()
+    why: str = of()
 
 
 def reminder(message: Message, names: Mapping[int, str]) -> Reminder:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from zoneinfo import ZoneInfo
 
 import polars as pl
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from loanhub.acts import Act, Books, Facts
 from loanhub.errors import NotAllowed, Usage
 from loanhub.fields import Field, FieldType
-from loanhub.policy import MASKS, maskable
+from loanhub.policy import Level, maskable
 from loanhub.readings import tidy
 from loanhub.records import Cursor, Order, Query, Test, dtype, stored
 from loanhub.services.sheets.columns import in_order, own_paths
@@ -24,6 +24,8 @@ from loanhub.values import choices_of, field_named, read_value
 if TYPE_CHECKING:
     from loanhub.books import DeskBooks
 
+EXPORTING: Final = "export.read"
+"""The right to take records out in a file, beside the right to read them."""
 PAGE: Final = 5_000
 """Records a page."""
 OWNERS: Final = ("customer", "loan")
@@ -51,7 +53,7 @@ class Export:
 class Plan:
     """An export as decided. `here` are conditions the store answers, `beside` those on columns joined to it.
 
-    `home` marks the records, `last` is the highest id there is.
+    `home` marks the records, `last` is the highest id there is, `masked` are paths that are told as masked.
     """
 
     sheet: str
@@ -62,6 +64,7 @@ class Plan:
     chosen: bool
     home: bytes = field(repr=False)
     last: int = 0
+    masked: tuple[str, ...] = ()
 
     @property
     def kind(self) -> SheetKind:
@@ -107,12 +110,14 @@ def decide(books: Books, request: Export) -> Facts[Plan]:
     if request.plain and not request.reason.strip():
         raise Usage("reason-needed")
     sheet = SHEETS[request.sheet]
-    if not books.who.may(f"{sheet.kind}.read"):
-        raise NotAllowed("not-allowed", who=books.who.name, needs=f"{sheet.kind}.read")
+    _need_rights(books, sheet)
     own = own_paths(books.dictionary, sheet)
     asked = [_named(books, sheet, name).path for name in request.columns]
+    if hidden := [path for path in asked if not _may_stand(books, path, request.plain)]:
+        raise NotAllowed("field-not-yours", field=hidden[0])
     always = (*sheet.required, "customer.name") if asked else sheet.first
-    paths = in_order(sheet, [*(p for p in always if p in books.dictionary.fields), *(asked or own)], own)
+    wanted = [path for path in (*always, *(asked or own)) if _may_stand(books, path, request.plain)]
+    paths = in_order(sheet, wanted, own)
     tests = [_test(books, sheet, name, text) for name, text in request.where.items()]
     here = tuple(test for about, test in tests if about is None or _stored(about, sheet))
     beside = tuple(test for about, test in tests if about is not None and not _stored(about, sheet))
@@ -126,9 +131,24 @@ def decide(books: Books, request: Export) -> Facts[Plan]:
         home=home_of(books),
         last=_last(books, sheet),
     )
+    plan = evolve(plan, masked=covered_paths(books, plan))
     named = [test.field for _, test in tests]
     about = " ".join([f"export:{request.sheet}", *named])
     return Facts(plan, about=about, reason=request.reason.strip(), counts={"columns": len(paths)})
+
+
+def _need_rights(books: Books, sheet: SheetKind) -> None:
+    for needs in (EXPORTING, f"{sheet.kind}.read"):
+        books.view.allow(needs)
+
+
+def _may_stand(books: Books, path: str, plain: bool) -> bool:
+    """Whether a column says anything, and a mask in it is known as one when the sheet comes back."""
+    about, level = books.dictionary.get(path), books.view.level(path)
+    if about is None:
+        return False
+    masked = level is Level.MASK and maskable(about)
+    return level is Level.SHOW or masked or (plain and books.who.may_reveal(about))
 
 
 def home_of(books: Books) -> bytes:
@@ -167,6 +187,7 @@ def _test(books: Books, sheet: SheetKind, called: str, text: str) -> tuple[Field
         if name in {"id", *_references(sheet)} and text.strip().isdecimal():
             return None, Test(name, "eq", int(text))
     about = _named(books, sheet, called)
+    books.view.refuse_asking(about, "eq" if text.strip() else "null")
     name = about.name if _stored(about, sheet) else about.path
     if not text.strip():
         return about, Test(name, "null")
@@ -196,6 +217,7 @@ def _references(sheet: SheetKind) -> set[str]:
 def page(books: Books, request: Page) -> Facts[Paged]:
     """The next page: the records, whom they belong to, and nothing the principal may not see."""
     plan, sheet = request.plan, request.plan.kind
+    _need_rights(books, sheet)
     after = Cursor(request.after, request.after) if request.after else None
     found = books.columns(Query(sheet.kind, plan.here, after=after, limit=PAGE))
     following = int(found["id"][-1]) if found.height == PAGE else None
@@ -295,17 +317,20 @@ def _beside(books: Books, plan: Plan, frame: pl.DataFrame, kind: str) -> pl.Data
 
 
 def _masked(books: Books, plan: Plan, frame: pl.DataFrame) -> pl.DataFrame:
-    """Sensitive values as they may be shown."""
-    if plan.plain:
-        return frame
-    covered = []
-    for path in plan.paths:
-        about = books.dictionary.get(path)
-        if about is not None and maskable(about) and path in frame.columns:
-            cover = MASKS[about.type]
-            texts = [None if text is None else cover(text) for text in frame[path].to_list()]
-            covered.append(pl.Series(path, texts, pl.String))
+    """Values as they may be shown. What is in no column of an export is `frame`'s own, under `#` or `%`."""
+    covered, view = [], books.view
+    for path in covered_paths(books, plan):
+        if path in frame.columns:
+            texts = [view.shown(path, value) for value in frame[path].to_list()]
+            covered.append(pl.Series(path, [None if t is None else str(t) for t in texts], pl.String))
     return frame.with_columns(covered)
+
+
+def covered_paths(books: Books, plan: Plan) -> tuple[str, ...]:
+    """The columns that are masked: in a plain export those that the principal may not ask for in plain."""
+    view, plain = books.view, plan.plain and books.who.may("customer.reveal")
+    covered = [path for path in plan.paths if view.level(path) is not Level.SHOW]
+    return tuple(p for p in covered if not (plain and books.who.may_reveal(books.dictionary[p])))
 
 
 def _holds(test: Test, frame: pl.DataFrame) -> pl.Expr:

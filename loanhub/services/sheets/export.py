@@ -14,7 +14,6 @@ from loanhub.errors import Usage
 from loanhub.files import move, need_space
 from loanhub.jobs import Progress
 from loanhub.keys import Secret
-from loanhub.policy import maskable
 from loanhub.services.sheets import texts
 from loanhub.services.sheets.asking import Export, Page, Paged, Plan, Written, acts
 from loanhub.services.sheets.cells import Cells, Painter
@@ -128,7 +127,7 @@ class Exporting:
 
     def _told(self, plan: Plan) -> Exported:
         paths = tuple(column.path for column in self._columns)
-        hidden = () if plan.plain else tuple(c.path for c in self._columns if maskable(c.about))
+        hidden = tuple(path for path in paths if path in plan.masked)
         return Exported(self.target, plan.sheet, self._rows, paths, hidden, self.password is not None)
 
 

@@ -30,6 +30,7 @@ from loanhub.records import Columns, Order, Query, Test
 
 if TYPE_CHECKING:
     from loanhub.audit import Line
+    from loanhub.keys import Secret
     from loanhub.kinds import Channel, Rule
 
 Request = TypeVar("Request")
@@ -136,6 +137,11 @@ class Books:
 
     def landing(self, kind: str, among: Collection[int] | None = None) -> set[int]:
         """Ids of records of a kind that a batch not yet stored has made; of some it is told at once."""
+        raise NotImplementedError
+
+    @property
+    def audit_key(self) -> tuple[str, Secret]:
+        """The name under which this home signs its log, and the key it signs with."""
         raise NotImplementedError
 
     plugins: Offered

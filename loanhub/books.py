@@ -15,6 +15,7 @@ from loanhub.entities import Batch, Entity, Statement
 from loanhub.entities import Sequence as IdSequence
 from loanhub.errors import NotFound
 from loanhub.fields import Dictionary
+from loanhub.keys import Secret
 from loanhub.kinds import ReadTx
 from loanhub.policy import Principal, View
 from loanhub.records import Query, Record, Test, opened, to_entity
@@ -69,6 +70,14 @@ class DeskBooks(Books):
     def lines(self, after: int = 0, limit: int | None = None) -> Iterator[Line]:
         """Lines of the audit log."""
         return self._tx.lines(after, limit)
+
+    @property
+    def audit_key(self) -> tuple[str, Secret]:
+        """The name under which this home signs its log, and the key it signs with: that of the first epoch,
+        so that notes stay checkable by one key.
+        """
+        keyring = self._house.keyring
+        return f"loanhub-{keyring.home}", Secret(keyring.purpose("audit", 1).reveal())
 
     def allot(self, kind: str, n: int = 1) -> int:
         """The first of `n` new ids."""

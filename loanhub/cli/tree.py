@@ -55,7 +55,7 @@ OWN: Final[Mapping[str, str]] = {
 ORDER: Final = (
     *("init", "template", "ingest", "watch", "mapping", "batches", "export", "find", "customer", "credit"),
     *("document", "loan", "followup", "approvals", "assess", "remind", "plugins", "doctor", "reindex"),
-    *("resume", "users", "login", "logout", "whoami", "password", "up", "demo"),
+    *("resume", "audit", "users", "login", "logout", "whoami", "password", "up", "demo"),
 )
 """How the commands stand in the help: as work goes; those of plugins follow."""
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from loanhub.acts import Act
 from loanhub.entities import KINDS
 from loanhub.hookspecs import hookimpl
-from loanhub.services.office import approvals, documents
+from loanhub.services.office import approvals, auditing, documents
 from loanhub.services.office.resuming import RESUMED
 
 APPROVALS: Final = Act(
@@ -28,8 +28,18 @@ APPROVE: Final = Act(
 REJECT: Final = Act("approvals.reject", approvals.Reject, "approval.decide", approvals.reject)
 
 
+LOG: Final = Act("audit.list", auditing.ListLines, "audit.read", auditing.list_lines, writes=False)
+VERIFY: Final = Act("audit.verify", auditing.VerifyLog, "audit.read", auditing.verify, writes=False)
+CHECKPOINT: Final = Act(
+    "audit.checkpoint", auditing.MakeCheckpoint, "audit.read", auditing.checkpoint, writes=False, audited=True
+)
+PROVE: Final = Act(
+    "audit.prove", auditing.ProveLine, "audit.read", auditing.prove, writes=False, audited=True
+)
+
+
 @hookimpl
 def acts() -> Sequence[Act[Any, Any]]:
     """What may be asked of the office."""
     papers: list[Act[Any, Any]] = [documents.FILE, documents.LIST, documents.OPEN]
-    return [APPROVALS, APPROVAL, APPROVE, REJECT, *papers, RESUMED]
+    return [APPROVALS, APPROVAL, APPROVE, REJECT, *papers, RESUMED, LOG, VERIFY, CHECKPOINT, PROVE]

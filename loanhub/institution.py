@@ -128,6 +128,15 @@ class Institution:
         return host_operator(_user())
 
     @property
+    def attendant(self) -> Principal:
+        """Who goes on with what was begun: whoever works here, else the house itself, as `up` and `watch` do
+        when nobody has signed in.
+        """
+        if self.signed_in is None and self.has_accounts:
+            return system("host")
+        return self.person
+
+    @property
     def has_accounts(self) -> bool:
         """Whether people sign in here; until then the host operator acts."""
         if not self._has_accounts:

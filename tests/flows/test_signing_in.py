@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from loanhub.cli.run import run
+from loanhub.testing import Book, messy_workbook, tidy_workbook
 from tests.flows.test_cli_json import Desk, Ended, made
 
 FIRST = "Xiang!9ri-kui-hao"
@@ -76,3 +77,18 @@ def test_a_password_is_changed_at_the_command_line_and_nobody_can_say_who_he_is(
     capsys.readouterr()
     assert run(["--json", "--home", str(desk.home), "--as", "gao", "whoami"]) == 2
     assert json.loads(capsys.readouterr().out)["ok"] is False
+
+
+def test_drop_folders_are_watched_without_anybody_signed_in_and_a_file_is_brought_by_a_person(
+    desk: Desk, activate: object
+) -> None:
+    code = desk.call("users add", "gao", "--name", "高敏", "--role", "admin").data["code"]
+    book = Book.make(3, 4)
+    messy_workbook(book, desk.home / "drop" / "台账.xlsx", 3, "zh")
+    watched = desk.call("watch", "--once")
+    assert [batch["status"] for batch in watched.batches] == ["stored"]
+    again = desk.home.parent / "明细.xlsx"
+    tidy_workbook(book, again, "zh", 3, ("credit",))
+    assert desk.call("ingest", again).code == "sign-in-needed"
+    activate("gao", code)  # type: ignore[operator]
+    assert desk.call("doctor").status == 0

@@ -65,6 +65,7 @@ def ingest(session: Session, request: Ingest) -> Outcome:
     for path in [*paths, *([Path(request.mapping)] if request.mapping else [])]:
         if not path.is_file():
             raise NotFound("ingest-file-missing", file=str(path))
+    _ = session.desk  # whoever brings a file must have signed in, before it is read
     password = file_password(session) if request.password else None
     intake = Intake.of(session.house, session.lang, dry=request.dry_run, password=password)
     stop, fault = stop_event(), None
@@ -104,7 +105,7 @@ def _answered(intake: Intake, path: Path) -> Path | None:
 
 def ended(session: Session, intake: Intake, fault: LoanHubError | None, statuses: list[int]) -> Outcome:
     """The outcome of a run over files: 10, 7, 5, 3 or 0, the first that occurred."""
-    desk = session.desk
+    desk = session.house.desk(session.house.attendant)
     found = tuple(taken(desk, intake, batch) for batch in intake.done)
     data = plain(Taken(found))
     show = None if session.wishes.json else show_batches(found, session.lang)
@@ -149,7 +150,7 @@ def watch(session: Session, request: Watch) -> Outcome:
     intake = Intake.of(house, session.lang)
     for seen in _seen(session, stop, once=request.once):
         if seen.batch is not None:
-            found.append(taken(session.desk, intake, seen.batch))
+            found.append(taken(house.desk(house.attendant), intake, seen.batch))
             _echo(session, line(found[-1], session.lang))
         elif seen.error is not None and seen.error.exit_status != INTERRUPTED:
             _echo(session, f"{spoken_name(seen.path.name)}: {say(seen.error, session.lang)}")

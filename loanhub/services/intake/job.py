@@ -87,9 +87,9 @@ class Intake:
     # -- where things are ------------------------------------------------------------------------------
 
     def desk(self, drop: Drop | None) -> Desk:
-        """The desk a batch acts at: its drop folder's owner, or the host operator."""
+        """The desk a batch acts at: its drop folder's owner, or whoever works here."""
         if drop is None:
-            return self.house.desk()
+            return self.house.desk(self.house.attendant)
         return self.house.desk(
             Principal(drop.owner, drop.role, frozenset(drop.rights), drop.scope, via=f"drop:{drop.folder}")
         )

@@ -65,7 +65,7 @@ class Desk:
             if key is not None and (line := _seen(tx, key)):
                 return Repeated(line)  # type: ignore[return-value]
             commit = Commit(self, tx, books, act)
-            if act.checker and self.house.has_accounts:
+            if act.checker and self.house.has_accounts and not preview:
                 return self._ask(commit, request)  # type: ignore[return-value]
             facts = act.decide(books, request)
             if not preview:

@@ -558,6 +558,16 @@ def test_of_fifty_approvals_at_once_one_has_an_effect(
     assert found["version"] == 2
 
 
+def test_a_preview_of_what_a_second_person_must_decide_asks_nobody(
+    asked: tuple[Desk, Desk, int, dict[str, int]],
+) -> None:
+    maker, checker, _, names = asked
+    waiting = checker.do(office_acts.APPROVALS, approvals.ListApprovals()).approvals
+    request = merge.MergeCustomers(names["丙三"], names["甲一"], reason="同一人")
+    maker.do(people_acts.MERGE, request, preview=True)
+    assert checker.do(office_acts.APPROVALS, approvals.ListApprovals()).approvals == waiting
+
+
 def test_a_request_that_was_altered_while_it_waited_is_not_run(
     asked: tuple[Desk, Desk, int, dict[str, int]],
 ) -> None:

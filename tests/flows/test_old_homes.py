@@ -14,6 +14,7 @@ from loanhub.services.office.doctor import examine
 from loanhub.services.office.reindex import reindex
 from loanhub.services.people.acts import FIND
 from loanhub.services.people.find import Find
+from sync_agent.cli.run import run
 from tests.fixtures.homes import HERE, PASSPHRASE, counts
 
 HOMES = sorted(path.name for path in HERE.iterdir() if (path / "expected.json").is_file())
@@ -48,3 +49,20 @@ def test_an_old_home_opens_with_its_recovery_key(kept: Path) -> None:
     expected = json.loads((kept / "expected.json").read_text(encoding="utf-8"))
     with Institution.open(kept / "home", unlock=lambda: Secret(expected["recovery"])) as house:
         assert house.has_accounts is False
+
+
+@pytest.mark.parametrize("name", [name for name in HOMES if (HERE / name / "vault").is_dir()])
+def test_an_old_backup_brings_its_home_back_by_the_recovery_key(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Path(shutil.copytree(HERE / name, tmp_path / name))
+    expected = json.loads((kept / "expected.json").read_text(encoding="utf-8"))
+    shutil.rmtree(kept / "home")
+    monkeypatch.setenv("LOANHUB_SYNC_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("LOANHUB_SYNC_VAULT", str(kept / "vault"))
+    monkeypatch.setenv("LOANHUB_SYNC_PASSPHRASE", expected["recovery"])
+    assert run(["verify", "--read-data", "--json"]) == 0
+    assert run(["restore", "latest", "--to", str(tmp_path / "out"), "--json"]) == 0
+    with Institution.open(tmp_path / "out" / "home", unlock=lambda: Secret(PASSPHRASE)) as house:
+        found = counts(house)
+    assert {kind: found[kind] for kind in expected["counts"]} == expected["counts"]

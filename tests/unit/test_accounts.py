@@ -526,6 +526,7 @@ def test_a_merge_waits_for_a_second_person_and_happens_once(
         maker.do(people_acts.MERGED, unmerge.MergedCustomer(names["甲一"] + 99))
     shown = checker.do(office_acts.APPROVAL, approvals.ShowApproval(pending))
     assert (shown.act, shown.maker) == ("customer.merge", "zhao")
+    assert shown.wanted == {"keep": names["甲一"], "other": names["丙三"], "reason": "同一人"}
     checker.do(office_acts.APPROVE, approvals.Approve(pending))
     with maker.house.store.reading() as tx:
         gone = tx.get("customer", names["丙三"])

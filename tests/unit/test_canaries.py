@@ -39,7 +39,7 @@ from loanhub.services.intake import acts as batches
 from loanhub.services.intake.undo import Undo
 from loanhub.services.loans.listing import ListLoans
 from loanhub.services.loans.show import ShowLoan
-from loanhub.services.office import approvals, documents
+from loanhub.services.office import approvals, auditing, documents
 from loanhub.services.people import credit, duplicates, edit, find, followups, merge, show, unmerge
 from loanhub.services.ratings.acts import Assess
 from loanhub.services.reminders.acts import ListReminders, PlanReminders
@@ -281,6 +281,10 @@ ASKED: Mapping[str, tuple[Any, ...]] = {
     "approvals.reject": (approvals.Reject(MINE, "nein"), approvals.Reject(OTHERS, "nein")),
     "approvals.show": (approvals.ShowApproval(MINE), approvals.ShowApproval(OTHERS)),
     "assess": (Assess((MINE,)), Assess((OTHERS,)), Assess()),
+    "audit.checkpoint": (auditing.MakeCheckpoint(),),
+    "audit.list": (auditing.ListLines(),),
+    "audit.prove": (auditing.ProveLine(1),),
+    "audit.verify": (auditing.VerifyLog(),),
     "batches.list": (batches.BatchList(),),
     "batches.original": (batches.Original(2, reason="x"),),
     "batches.show": (batches.BatchShow(1), batches.BatchShow(2)),

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
-from typing import Final, cast
+from typing import Any, Final, cast
 
-from attrs import evolve, frozen
+from attrs import evolve, field, fields, frozen
 
-from loanhub.acts import Books, Facts, digest_of_request, param, request_of
+from loanhub.acts import PARAM, Books, Facts, digest_of_request, param, request_of
 from loanhub.entities import KINDS, Customer, Entity, Pending
 from loanhub.errors import Damaged, LoanHubError, NotAllowed, NotFound, Stale, Usage
 from loanhub.fields import fields_of
@@ -59,7 +59,10 @@ class Reject:
 
 @frozen
 class Approval:
-    """One matter: which record, which fields, who asked and when, and what was decided."""
+    """One matter: which record, which fields, who asked and when, and what was decided.
+
+    `wanted` is what an act that waits was asked with, by the names of its parameters.
+    """
 
     id: int
     act: str
@@ -73,6 +76,7 @@ class Approval:
     batch: int | None = None
     decided_by: str | None = None
     reason: str | None = None
+    wanted: Mapping[str, Any] = field(factory=dict)
 
 
 @frozen
@@ -249,7 +253,21 @@ def _shown(books: Books, pending: Pending) -> Approval:
         pending.batch_id,
         pending.decided_by,
         pending.reason,
+        _wanted(books, pending),
     )
+
+
+def _wanted(books: Books, pending: Pending) -> Mapping[str, Any]:
+    """What the act was asked with: all but what stays out of logs."""
+    act = books.plugins.acts.get(pending.act)
+    if act is None:
+        return {}
+    told = {a.name: a.metadata[PARAM] for a in fields(act.request) if PARAM in a.metadata}
+    return {
+        name: value
+        for name, value in pending.request.items()
+        if name in told and not told[name].private and value not in (None, "", [])
+    }
 
 
 def _title(books: Books, record: Entity | None) -> str:

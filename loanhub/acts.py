@@ -30,8 +30,10 @@ from loanhub.records import Columns, Order, Query, Test
 
 if TYPE_CHECKING:
     from loanhub.audit import Line
+    from loanhub.entities import Pending
     from loanhub.keys import Secret
     from loanhub.kinds import Channel, Rule
+    from loanhub.signatures import Part
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
@@ -142,6 +144,15 @@ class Books:
     @property
     def audit_key(self) -> tuple[str, Secret]:
         """The name under which this home signs its log, and the key it signs with."""
+        raise NotImplementedError
+
+    def signed(self, pending: Pending, part: Part) -> Pending:
+        """The matter with the signature of whoever asks now, by the person's own key, if there is one."""
+        raise NotImplementedError
+
+    @property
+    def home(self) -> str:
+        """The id of the home; not secret."""
         raise NotImplementedError
 
     plugins: Offered

@@ -11,15 +11,16 @@ from attrs import define, evolve, field
 
 from loanhub.acts import Books, Kept, Offered
 from loanhub.audit import Line
-from loanhub.entities import Batch, Entity, Statement
+from loanhub.entities import Batch, Entity, Pending, Statement
 from loanhub.entities import Sequence as IdSequence
 from loanhub.errors import NotFound
 from loanhub.fields import Dictionary
-from loanhub.keys import Secret
+from loanhub.keys import Secret, sign
 from loanhub.kinds import ReadTx
 from loanhub.policy import Principal, View
 from loanhub.records import Query, Record, Test, opened, to_entity
 from loanhub.settings import Settings, config
+from loanhub.signatures import Part, signed_text
 
 if TYPE_CHECKING:
     from loanhub.institution import Institution
@@ -78,6 +79,21 @@ class DeskBooks(Books):
         """
         keyring = self._house.keyring
         return f"loanhub-{keyring.home}", Secret(keyring.purpose("audit", 1).reveal())
+
+    @property
+    def home(self) -> str:
+        """The id of the home."""
+        return self._house.keyring.home
+
+    def signed(self, pending: Pending, part: Part) -> Pending:
+        """The matter with the signature of whoever works here; as it is where nobody has a key."""
+        person = self._house.signed_in
+        if person is None or person.signing_key is None or person.principal.session != self.who.session:
+            return pending
+        signature = sign(person.signing_key, signed_text(self.home, pending, part))
+        if part == "maker":
+            return evolve(pending, maker_signature=signature)
+        return evolve(pending, checker_signature=signature)
 
     def allot(self, kind: str, n: int = 1) -> int:
         """The first of `n` new ids."""

@@ -104,7 +104,8 @@ class Commit:
                 number = self.books.allot(Wish.KIND)
                 self.pending.append(number)
                 maker, now = self.desk.who.name, self.books.now
-                found.append(evolve(wish, id=number, act="change", maker=maker, asked=now))
+                asked = evolve(wish, id=number, act="change", maker=maker, asked=now)
+                found.append(self.books.signed(asked, "maker"))
         return found
 
     def _sequences(self) -> list[Entity]:

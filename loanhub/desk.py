@@ -115,7 +115,8 @@ class Desk:
         return shown
 
     def _ask(self, commit: Commit, request: Any) -> Asked:
-        """Keep the request for a second person, bound to its hash."""
+        """Keep the request for a second person, bound to its hash. What would be refused is refused now."""
+        commit.act.decide(commit.books, request)
         kept = json.loads(json.dumps(asdict(request), ensure_ascii=False, default=str))
         wish = Pending(
             id=commit.books.allot(Pending.KIND),
@@ -125,6 +126,7 @@ class Desk:
             maker=self.who.name,
             asked=commit.books.now,
         )
+        wish = commit.books.signed(wish, "maker")
         commit.write(Facts(None, (wish,), about=f"pending:{wish.id}", outcome="asked"))
         return Asked(wish.id)
 

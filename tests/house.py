@@ -17,7 +17,7 @@ FLOORS: dict[str, int] = {
     **dict.fromkeys(("errors", "texts", "money", "calendars", "identifiers", "readings"), 0),
     **dict.fromkeys(("files", "cage", "system", "keys"), 0),
     **dict.fromkeys(("fields", "entities", "records", "schema", "sheets"), 1),
-    **dict.fromkeys(("lending", "policy", "audit", "searching", "pieces"), 2),
+    **dict.fromkeys(("lending", "policy", "audit", "signatures", "searching", "pieces"), 2),
     **dict.fromkeys(("kinds", "acts", "hookspecs", "rules"), 3),
     **dict.fromkeys(("plugins", "settings", "words", "values", "workbook"), 4),
     **dict.fromkeys(("institution", "desk", "books", "review", "committing", "jobs"), 4),

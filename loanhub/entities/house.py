@@ -95,7 +95,11 @@ class Pending(Entity):
     state: str = field(T.TEXT, imported=False, default="waiting")
     """waiting, approved or rejected."""
     decided_by: str | None = field(T.TEXT, imported=False)
+    decided: datetime | None = field(T.TIME, imported=False)
     reason: str | None = field(T.TEXT, imported=False)
+    maker_signature: bytes = field(T.BYTES, imported=False, default=b"")
+    """By the own key of whoever asked (see `loanhub.signatures`); empty where there are no accounts."""
+    checker_signature: bytes = field(T.BYTES, imported=False, default=b"")
 
 
 @frozen(kw_only=True)

@@ -29,7 +29,7 @@ from loanhub.records import Test as Where
 from loanhub.services.accounts import acts, people, signing_in
 from loanhub.services.accounts.passwords import PROFILES, check_password
 from loanhub.services.office import acts as office_acts
-from loanhub.services.office import approvals
+from loanhub.services.office import approvals, auditing
 from loanhub.services.people import acts as people_acts
 from loanhub.services.people import edit, find, merge, show, unmerge
 
@@ -583,6 +583,60 @@ def test_a_request_that_was_altered_while_it_waited_is_not_run(
     checker.house.system_desk("test").do(act, people.ListUsers())
     with pytest.raises(Damaged, match="approval-altered"):
         checker.do(office_acts.APPROVE, approvals.Approve(pending))
+
+
+def signing(house: Institution, login: str) -> Desk:
+    """A desk of somebody who works at this machine now, and so signs."""
+    house.signed_in = signing_in.sign_in(house, login, FIRST, via="cli").who
+    return house.desk()
+
+
+def test_an_approval_is_signed_by_both_and_one_written_past_the_program_is_found(
+    house: Institution, boss: Desk
+) -> None:
+    names = customers(house, boss)
+    for login, name in (("zhao", "赵敏"), ("qian", "钱进")):
+        person(house, login, name, "supervisor", desk=boss, team="一组")
+    for login, name in (("li", "李四"), ("xl", "小李")):
+        person(house, login, name, "officer", desk=boss, team="一组")
+    person(house, "shen", "沈计", "auditor", desk=boss)
+    with pytest.raises(Usage, match="reason-needed"):
+        signing(house, "zhao").do(people_acts.MERGE, merge.MergeCustomers(names["甲一"], names["丙三"]))
+    request = merge.MergeCustomers(names["甲一"], names["丙三"], "同一人")
+    waits = signing(house, "zhao").do(people_acts.MERGE, request)
+    assert isinstance(waits, Asked)
+    signing(house, "qian").do(office_acts.APPROVE, approvals.Approve(waits.pending))
+    change = signing(house, "zhao").do(people_acts.EDIT, edit.EditCustomer(names["甲一"], ("name=甲乙",)))
+    signing(house, "qian").do(office_acts.APPROVE, approvals.Approve(*change.waiting))
+    signing(house, "shen").do(office_acts.VERIFY, auditing.VerifyLog())
+    for forged in (
+        lambda p: evolve(p, checker_signature=b""),
+        lambda p: evolve(p, checker_signature=p.maker_signature),
+        lambda p: evolve(p, decided_by="li"),
+        lambda p: evolve(p, maker="li"),
+        lambda p: evolve(p, digest="0" * 64),
+        lambda p: evolve(p, decided_by="nobody"),
+    ):
+        kept = waiting_of(house, waits.pending)
+        write_past(house, forged(kept))
+        with pytest.raises(Damaged, match="approval-forged"):
+            signing(house, "shen").do(office_acts.VERIFY, auditing.VerifyLog())
+        write_past(house, evolve(kept, version=kept.version + 1))
+    signing(house, "shen").do(office_acts.VERIFY, auditing.VerifyLog())
+    boss.do(acts.RESET, people.ResetUser("qian"))
+    signing(house, "shen").do(office_acts.VERIFY, auditing.VerifyLog())  # by the key of then
+
+
+def waiting_of(house: Institution, key: int) -> Pending:
+    with house.store.reading() as tx:
+        (record,) = tx.find(Query("pending", (Where("id", "eq", key),)))
+    return cast("Pending", to_entity("pending", record))
+
+
+def write_past(house: Institution, forged: Pending) -> None:
+    """As an operator writes who has the files and no person's password."""
+    act = Act("test.forge", people.ListUsers, "account.write", lambda _, __: Facts(None, (forged,)))
+    house.system_desk("test").do(act, people.ListUsers())
 
 
 # -- the person's own key ------------------------------------------------------------------------------

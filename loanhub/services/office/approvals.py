@@ -133,7 +133,7 @@ def approve(books: Books, request: Approve) -> Facts[Decided]:
         if changed.merged_into is not None:
             raise Usage("customer-merged", id=changed.id, into=changed.merged_into)
         refuse_taken(books, changed)
-    decided = evolve(pending, state="approved", decided_by=books.who.name)
+    decided = _approved(books, pending)
     return _decided(decided, (changed, decided))
 
 
@@ -143,7 +143,7 @@ def _run(books: Books, pending: Pending) -> Facts[Decided]:
     if act is None or not act.checker:
         raise NotFound("command-off", name=pending.act.replace(".", " "))
     facts = act.decide(books, request_of(act, pending.request))
-    decided = evolve(pending, state="approved", decided_by=books.who.name)
+    decided = _approved(books, pending)
     about = f"pending:{pending.id} {facts.about}".strip()
     answer = Decided(pending.id, decided.state, pending.about_kind, pending.about_id)
     return Facts(answer, (*facts.puts, decided), about=about, reason=facts.reason, counts=facts.counts)
@@ -155,8 +155,14 @@ def reject(books: Books, request: Reject) -> Facts[Decided]:
         raise Usage("reason-needed")
     pending = _open(books, request.id)
     reason = request.reason.strip()
-    decided = evolve(pending, state="rejected", decided_by=books.who.name, reason=reason)
+    decided = evolve(pending, state="rejected", decided_by=books.who.name, decided=books.now, reason=reason)
+    decided = books.signed(decided, "checker")
     return _decided(decided, (decided,), reason)
+
+
+def _approved(books: Books, pending: Pending) -> Pending:
+    decided = evolve(pending, state="approved", decided_by=books.who.name, decided=books.now)
+    return books.signed(decided, "checker")
 
 
 def _decided(pending: Pending, puts: tuple[Entity, ...], reason: str = "") -> Facts[Decided]:

@@ -6,6 +6,7 @@ import json
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from attrs import frozen
@@ -15,8 +16,11 @@ from loanhub.acts import Books, Facts, param
 from loanhub.audit import Line
 from loanhub.audit.merkle import Tree, path_of
 from loanhub.audit.notes import Checkpoint, read_note, signed_note, verifier_key
+from loanhub.entities import Account, Pending
 from loanhub.errors import Damaged, NotFound, Usage
 from loanhub.keys import public_key
+from loanhub.records import Test
+from loanhub.signatures import unsigned_parts
 
 LISTED = 50
 
@@ -127,7 +131,8 @@ def verify(books: Books, request: VerifyLog) -> Facts[Verified]:
     """The log verified.
 
     Raises Damaged: `audit-broken` (the first bad line), `audit-cut` (a checkpoint has more lines),
-    `audit-rewritten` (other lines had been there), `checkpoint-damaged`; NotFound("checkpoint-missing").
+    `audit-rewritten` (other lines had been there), `checkpoint-damaged`, `approval-forged` (approved, and not
+    signed by who is said to have); NotFound("checkpoint-missing").
     """
     notes = [_note(books, path) for path in request.against]
     roots = {note.size: b"" for note in notes}
@@ -143,7 +148,14 @@ def verify(books: Books, request: VerifyLog) -> Facts[Verified]:
             raise Damaged("audit-cut", lines=tree.size, size=note.size)
         if note.size and roots[note.size] != note.root:
             raise Damaged("audit-rewritten", size=note.size)
+    for pending in books.listed(Pending, Test("state", "eq", "approved")):
+        if parts := unsigned_parts(books.home, pending, partial(_accounts, books)):
+            raise Damaged("approval-forged", id=pending.id, part=parts[0])
     return Facts(Verified(tree.size, b64encode(tree.root).decode(), len(notes)))
+
+
+def _accounts(books: Books, moment: datetime) -> list[Account]:
+    return books.listed(Account, as_of=moment)
 
 
 def checkpoint(books: Books, _: MakeCheckpoint) -> Facts[Signed]:

@@ -127,7 +127,7 @@ def _start(folder: Path, ports: Mapping[str, int]) -> subprocess.Popen[bytes]:
         *(str(weed()), "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
         *(f"-master.port={ports['master']}", "-master.volumeSizeLimitMB=256", "-master.telemetry=false"),
         *("-master.electionTimeout=1s", "-master.heartbeatInterval=150ms"),
-        *(f"-volume.port={ports['volume']}", "-volume.max=60", "-volume.preStopSeconds=1"),
+        *(f"-volume.port={ports['volume']}", "-volume.max=500", "-volume.preStopSeconds=1"),
         *("-filer", f"-filer.port={ports['filer']}", "-s3", f"-s3.port={ports['s3']}"),
         *(f"-s3.port.iceberg={ports['iceberg']}", f"-s3.port.lance={ports['lance']}", f"-s3.config={config}"),
     ]

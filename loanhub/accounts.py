@@ -72,7 +72,7 @@ def recognise(house: Institution, secret: Secret, *, via: str, address: str = ""
         principal = principal_of(
             house, tx, account, via=via, only=sign_in.rights if sign_in.kind == "token" else None
         )
-    _refuse_closed(account, now.astimezone(house.zone).date())
+    refuse_closed(account, now.astimezone(house.zone).date())
     idle = min((role.idle for name, role in roles_of(house).items() if name in account.roles), default=1)
     _refuse_ended(sign_in, now, timedelta(minutes=idle))
     _touch(house, sign_in, now, timedelta(minutes=idle))
@@ -122,6 +122,12 @@ def open_for(secret: Secret, account: int, sealed: bytes) -> Secret:
         raise Damaged("signing-key-damaged", account=account) from None
 
 
+def refuse_closed(account: Account, today: date) -> None:
+    """Raises NotAllowed("account-closed") for one that is not active, or whose last day is over."""
+    if account.state != "active" or (account.until is not None and account.until < today):
+        raise NotAllowed("account-closed", login=account.login)
+
+
 # -- inside --------------------------------------------------------------------------------------------
 
 
@@ -149,11 +155,6 @@ def _lent(tx: ReadTx, account: Account, today: date) -> Iterable[Account]:
     for lent in _all(tx, Delegation, Test("to_id", "eq", account.id)):
         if lent.ended is None and (lent.since or today) <= today <= (lent.until or today):
             yield from _all(tx, Account, Test("id", "eq", lent.from_id))
-
-
-def _refuse_closed(account: Account, today: date) -> None:
-    if account.state != "active" or (account.until is not None and account.until < today):
-        raise NotAllowed("account-closed", login=account.login)
 
 
 def _refuse_ended(sign_in: SignIn, now: datetime, idle: timedelta) -> None:

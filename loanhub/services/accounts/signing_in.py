@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Final, cast
 
 from attrs import evolve, field, frozen
 
-from loanhub.accounts import SECRET_BYTES, WHOLE_DAY, Recognised, digest_of, open_for, recognise, seal_for
+from loanhub.accounts import (
+    SECRET_BYTES,
+    WHOLE_DAY,
+    Recognised,
+    digest_of,
+    open_for,
+    recognise,
+    refuse_closed,
+    seal_for,
+)
 from loanhub.acts import Act, Books, Facts
 from loanhub.entities import Account, SignIn
 from loanhub.errors import Busy, Misconfigured, NotAllowed
@@ -62,7 +71,7 @@ def sign_in(house: Institution, login: str, password: Secret, *, via: str, addre
         _failed(house, account, "password", via=via, address=address)
         raise
     assert account is not None  # nobody's password is random and was forgotten
-    _refuse_closed(house, account)
+    refuse_closed(account, now.astimezone(house.zone).date())
     must = account.password_new or is_old(PROFILES[profile(house)], account.password_since, now)
     signing_key = open_for(key, account.id, account.signing_key)
     if is_cheap(account.password):
@@ -255,12 +264,6 @@ def _account(house: Institution, login: str) -> Account | None:
         q = Query(Account.KIND, (Test("login", "eq", plain_login(login)),), limit=1)
         found = next(iter(tx.find(q)), None)
     return None if found is None else cast("Account", to_entity(Account.KIND, found))
-
-
-def _refuse_closed(house: Institution, account: Account) -> None:
-    today = house.clock.now().astimezone(house.zone).date()
-    if account.state != "active" or (account.until is not None and account.until < today):
-        raise NotAllowed("account-closed", login=account.login)
 
 
 def _with_password(
